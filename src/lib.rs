@@ -1,0 +1,7 @@
+//! ZeroMQ-style sockets: one API from thread to thread, process to process and host to host.
+
+pub mod config;
+pub mod message;
+mod pipe;
+mod routing;
+mod zmtp;
