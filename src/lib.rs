@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod message;
+mod pattern;
 mod pipe;
 mod routing;
 mod zmtp;

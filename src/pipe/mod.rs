@@ -1,1 +1,29 @@
-//! Room `pipe`.
+//! Lanes: how whole messages move between a socket and one peer.
+//!
+//! A [`Lane`] is the way to one live peer, whatever carries it. A [`Pipe`] is what a pattern sees of a
+//! peer: a lane that may come and go, with what waits for it in between, its watermarks and its counters.
+//! [`Pipes`] is the set of them that a socket owns. Nothing here does I/O or knows a runtime.
+
+mod close;
+mod counters;
+mod doorbell;
+mod lane;
+mod limits;
+mod packet;
+mod pipes;
+mod queue;
+mod single;
+
+pub(crate) use close::{CloseCause, CloseKind};
+pub use counters::{DropReason, Drops};
+pub(crate) use counters::Counters;
+pub(crate) use doorbell::Doorbell;
+pub(crate) use lane::{Depth, Flush, Lane, LaneEvent, LaneIdle};
+pub(crate) use limits::Limits;
+pub(crate) use packet::Packet;
+pub(crate) use pipes::Pipes;
+pub(crate) use queue::{QueueReceiver, QueueSender, queue};
+pub(crate) use single::{PeerInfo, Pipe};
+
+/// Names one pipe of a socket while the pipe exists; reused afterwards.
+pub(crate) type PipeId = usize;

@@ -1,0 +1,80 @@
+//! The lane trait: the way to one live peer, whatever carries it.
+
+use std::time::Instant;
+
+use super::{CloseCause, Limits, Packet};
+use crate::message::Message;
+
+/// What a lane without a packet says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LaneIdle {
+    /// Nothing now; the lane's owner is told when that changes (a doorbell or descriptor readiness).
+    Empty,
+    /// Everything was delivered and nothing will come any more.
+    Closed(CloseCause),
+}
+
+/// What is left after a flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// Everything has left this process (or is in the peer's hands).
+    Done,
+    /// The kernel takes no more for now; readiness will tell when to go on.
+    Blocked,
+    /// The link is broken; `try_recv` tells why once it has delivered what had arrived.
+    Broken,
+}
+
+/// How much waits to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Depth {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Things that happen to a lane from outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LaneEvent {
+    /// The descriptor may have bytes to read.
+    Readable,
+    /// The descriptor may take bytes again.
+    Writable,
+    /// Time passes: heartbeats are sent, silence is judged.
+    Tick(Instant),
+    /// The watermarks were changed (sending, receiving).
+    Limits(Limits, Limits),
+}
+
+/// The way to one live peer. All calls come from whoever holds the socket's lock; none blocks.
+///
+/// Contract, which `transport`'s conformance tests hold every implementation to:
+/// - packets arrive whole, once, in order;
+/// - `try_send` accepts or gives the packet back, and never refuses a control packet;
+/// - after `try_send` gave a packet back, the owner hears when there is room (readiness or doorbell);
+/// - `try_recv` delivers everything that had arrived before it says `Closed`;
+/// - nothing is promised to leave before `flush`, which the owner calls.
+pub(crate) trait Lane: Send {
+    /// Takes the packet, or gives it back because the watermark is reached or the link is broken.
+    fn try_send(&mut self, packet: Packet) -> Result<(), Packet>;
+
+    /// As `try_send` for one of several receivers of the same message; `false` if refused.
+    fn try_publish(&mut self, message: &Message) -> bool {
+        self.try_send(Packet::Message(message.clone())).is_ok()
+    }
+
+    /// The next packet.
+    fn try_recv(&mut self) -> Result<Packet, LaneIdle>;
+
+    /// Pushes out what `try_send` collected.
+    fn flush(&mut self) -> Flush;
+
+    /// Something happened; see [`LaneEvent`].
+    fn on_event(&mut self, event: LaneEvent);
+
+    /// How much waits to be sent.
+    fn depth(&self) -> Depth;
+
+    /// After the link broke: the accepted packets of which nothing was handed over, oldest first, and
+    /// how many messages were cut in the middle.
+    fn reclaim(&mut self) -> (Vec<Packet>, usize);
+}

@@ -1,0 +1,147 @@
+//! The pipes of one socket, and the two short lists that follow from using them: which must be flushed,
+//! and which have ended.
+//!
+//! Patterns talk to peers through this type alone; the socket's core reads the lists after each call.
+
+use slab::Slab;
+
+use super::single::Closed;
+use super::{CloseCause, CloseKind, DropReason, Drops, LaneIdle, Packet, Pipe, PipeId};
+use crate::message::Message;
+
+/// All pipes of a socket.
+#[derive(Default)]
+pub(crate) struct Pipes {
+    slab: Slab<Pipe>,
+    dirty: Vec<PipeId>,
+    closed: Vec<Closed>,
+    /// Drops that belong to no pipe, or to pipes that are gone.
+    pub(crate) drops: Drops,
+}
+
+impl Pipes {
+    pub(crate) fn insert(&mut self, pipe: Pipe) -> PipeId {
+        self.slab.insert(pipe)
+    }
+
+    pub(crate) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
+        self.dirty.retain(|dirty| *dirty != id);
+        self.closed.retain(|(closed, _)| *closed != id);
+        self.slab.try_remove(id)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: PipeId) -> Option<&Pipe> {
+        self.slab.get(id)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: PipeId) -> Option<&mut Pipe> {
+        self.slab.get_mut(id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
+        self.slab.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (PipeId, &mut Pipe)> {
+        self.slab.iter_mut()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<PipeId> {
+        self.slab.iter().map(|(id, _)| id).collect()
+    }
+
+    /// Sends on one pipe, or gives the packet back: at its watermark, or no such pipe.
+    #[inline]
+    pub(crate) fn try_send(&mut self, id: PipeId, packet: Packet) -> Result<(), Packet> {
+        let Some(pipe) = self.slab.get_mut(id) else { return Err(packet) };
+        pipe.try_send(packet)?;
+        if !pipe.dirty && pipe.collects() {
+            pipe.dirty = true;
+            self.dirty.push(id);
+        }
+        Ok(())
+    }
+
+    /// Sends a copy of `message` on one pipe; `false` if it is at its watermark or gone.
+    #[inline]
+    pub(crate) fn try_publish(&mut self, id: PipeId, message: &Message) -> bool {
+        let Some(pipe) = self.slab.get_mut(id) else { return false };
+        if !pipe.try_publish(message) {
+            return false;
+        }
+        if !pipe.dirty && pipe.collects() {
+            pipe.dirty = true;
+            self.dirty.push(id);
+        }
+        true
+    }
+
+    /// The next packet of one pipe. A pipe that has ended is noted for the socket's core.
+    #[inline]
+    pub(crate) fn try_recv(&mut self, id: PipeId) -> Option<Packet> {
+        match self.slab.get_mut(id)?.try_recv() {
+            Ok(packet) => Some(packet),
+            Err(LaneIdle::Empty) => None,
+            Err(LaneIdle::Closed(cause)) => {
+                self.note_closed(id, cause);
+                None
+            }
+        }
+    }
+
+    /// Ends a pipe because its peer may not be here or broke a rule of the pattern.
+    pub(crate) fn kick(&mut self, id: PipeId, why: &'static str) {
+        self.note_closed(id, CloseCause::new(CloseKind::Local, why));
+    }
+
+    /// Ends a pipe because its peer broke the protocol of the pattern.
+    pub(crate) fn kick_misbehaved(&mut self, id: PipeId, why: &'static str) {
+        self.note_closed(id, CloseCause::new(CloseKind::Protocol, why));
+    }
+
+    #[cold]
+    pub(crate) fn note_closed(&mut self, id: PipeId, cause: CloseCause) {
+        if !self.closed.iter().any(|(known, _)| *known == id) {
+            self.closed.push((id, cause));
+        }
+    }
+
+    /// Counts one dropped message, on its pipe if it has one.
+    pub(crate) fn count_drop(&mut self, id: Option<PipeId>, reason: DropReason) {
+        match id.and_then(|id| self.slab.get_mut(id)) {
+            Some(pipe) => pipe.counters.drops.add(reason, 1),
+            None => self.drops.add(reason, 1),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
+    }
+
+    /// The next pipe to flush; it counts as flushed from now on.
+    #[inline]
+    pub(crate) fn pop_dirty(&mut self) -> Option<PipeId> {
+        let id = self.dirty.pop()?;
+        if let Some(pipe) = self.slab.get_mut(id) {
+            pipe.dirty = false;
+        }
+        Some(id)
+    }
+
+    /// The next pipe that has ended.
+    pub(crate) fn pop_closed(&mut self) -> Option<Closed> {
+        self.closed.pop()
+    }
+}

@@ -1,0 +1,258 @@
+//! One pipe: a peer as a pattern sees it, whose lane may come and go.
+//!
+//! ```text
+//!            connect(): exists at once            link up            link down
+//!   try_send ──► pending (watermark) ──drained──► lane ──reclaim──► pending
+//!   try_recv ◄── injected messages ◄── lane
+//! ```
+//!
+//! Invariants: while a lane is attached `pending` is empty, unless the lane itself refused the rest; then
+//! new messages queue behind it, so order holds. A conflated pipe holds at most one message.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::{CloseCause, Counters, Depth, DropReason, Lane, LaneIdle, Limits, Packet};
+use crate::config::SocketKind;
+use crate::message::Message;
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PeerInfo {
+    /// Unique in the socket's life, never reused.
+    pub(crate) number: u64,
+    /// The endpoint that was bound or connected.
+    pub(crate) endpoint: String,
+    /// The peer's address, where the transport has one.
+    pub(crate) address: String,
+    /// What the peer says it is.
+    pub(crate) kind: Option<SocketKind>,
+    /// The routing id the peer announced; empty if none.
+    pub(crate) routing_id: Bytes,
+    /// The routing id this side gave it (`connect_as`), which wins over the announced one.
+    pub(crate) assigned_id: Option<Bytes>,
+    /// Properties the peer announced in its handshake.
+    pub(crate) metadata: Vec<(String, Bytes)>,
+    /// The user the authenticator saw, or empty.
+    pub(crate) user_id: String,
+    /// Whether this side connected (the pipe then outlives its link) or accepted.
+    pub(crate) connected_side: bool,
+}
+
+/// One peer of a socket.
+pub(crate) struct Pipe {
+    pub(crate) info: PeerInfo,
+    pub(crate) counters: Counters,
+    lane: Option<Box<dyn Lane>>,
+    /// Whether the lane collects, and so must be flushed after a send.
+    collects: bool,
+    pub(super) dirty: bool,
+    pending: VecDeque<Packet>,
+    pending_bytes: usize,
+    injected: VecDeque<Message>,
+    send_limits: Limits,
+    recv_limits: Limits,
+    conflate: bool,
+}
+
+impl Pipe {
+    /// A pipe without a lane; what is sent waits until one is attached.
+    pub(crate) fn new(info: PeerInfo, send_limits: Limits, recv_limits: Limits, conflate: bool) -> Self {
+        Pipe {
+            info,
+            counters: Counters::default(),
+            lane: None,
+            collects: false,
+            dirty: false,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            injected: VecDeque::new(),
+            send_limits,
+            recv_limits,
+            conflate,
+        }
+    }
+
+    /// The routing id that names the peer: assigned here, else announced by it; may be empty.
+    pub(crate) fn routing_id(&self) -> &Bytes {
+        self.info.assigned_id.as_ref().unwrap_or(&self.info.routing_id)
+    }
+
+    pub(crate) fn has_lane(&self) -> bool {
+        self.lane.is_some()
+    }
+
+    pub(crate) fn lane_mut(&mut self) -> Option<&mut (dyn Lane + 'static)> {
+        self.lane.as_deref_mut()
+    }
+
+    pub(crate) fn collects(&self) -> bool {
+        self.collects
+    }
+
+    /// A link came up: what was pending goes first.
+    pub(crate) fn attach(&mut self, lane: Box<dyn Lane>, collects: bool) {
+        self.lane = Some(lane);
+        self.collects = collects;
+        self.feed();
+    }
+
+    /// The link is gone: takes the lane away and keeps what it had not handed over.
+    pub(crate) fn detach(&mut self) -> Option<Box<dyn Lane>> {
+        let mut lane = self.lane.take()?;
+        let (kept, cut) = lane.reclaim();
+        self.counters.drops.add(DropReason::LinkLost, cut as u64);
+        for packet in kept.into_iter().rev() {
+            // Subscriptions are sent anew by the pattern when the next link is up.
+            if !packet.is_control() {
+                self.pending_bytes += packet.byte_len();
+                self.pending.push_front(packet);
+            }
+        }
+        self.pending.retain(|packet| !packet.is_control());
+        Some(lane)
+    }
+
+    /// Moves pending packets into the lane until it refuses; `true` if none is left.
+    pub(crate) fn feed(&mut self) -> bool {
+        let Some(lane) = self.lane.as_mut() else { return self.pending.is_empty() };
+        while let Some(packet) = self.pending.pop_front() {
+            let bytes = packet.byte_len();
+            match lane.try_send(packet) {
+                Ok(()) => self.pending_bytes -= bytes,
+                Err(packet) => {
+                    self.pending.push_front(packet);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Sends now, or keeps for later within the watermark, or gives the packet back.
+    #[inline]
+    pub(super) fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
+        let bytes = packet.byte_len() as u64;
+        let message = !packet.is_control();
+        match &mut self.lane {
+            Some(lane) if self.pending.is_empty() => lane.try_send(packet)?,
+            _ => self.hold(packet)?,
+        }
+        if message {
+            self.counters.messages_out += 1;
+            self.counters.bytes_out += bytes;
+        }
+        Ok(())
+    }
+
+    /// As `try_send`, for one of several receivers.
+    #[inline]
+    pub(super) fn try_publish(&mut self, message: &Message) -> bool {
+        let accepted = match &mut self.lane {
+            Some(lane) if self.pending.is_empty() => lane.try_publish(message),
+            _ => self.hold(Packet::Message(message.clone())).is_ok(),
+        };
+        if accepted {
+            self.counters.messages_out += 1;
+            self.counters.bytes_out += message.byte_len() as u64;
+        }
+        accepted
+    }
+
+    #[cold]
+    fn hold(&mut self, packet: Packet) -> Result<(), Packet> {
+        if packet.is_control() {
+            // Without a link there is nobody to tell: the pattern resends subscriptions on link up.
+            if self.lane.is_some() {
+                self.pending_bytes += packet.byte_len();
+                self.pending.push_back(packet);
+            }
+            return Ok(());
+        }
+        if self.conflate && !self.pending.is_empty() {
+            self.counters.drops.add(DropReason::Replaced, self.pending.len() as u64);
+            self.pending.clear();
+            self.pending_bytes = 0;
+        } else if !self.conflate && !self.send_limits.admit(self.pending.len(), self.pending_bytes) {
+            return Err(packet);
+        }
+        self.pending_bytes += packet.byte_len();
+        self.pending.push_back(packet);
+        Ok(())
+    }
+
+    /// The next packet: what the lane delivers, then injected messages.
+    #[inline]
+    pub(super) fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
+        let result = match &mut self.lane {
+            Some(lane) if self.conflate => newest(lane.as_mut(), &mut self.counters),
+            Some(lane) => lane.try_recv(),
+            None => Err(LaneIdle::Empty),
+        };
+        let result = match result {
+            Err(idle) => match self.injected.pop_front() {
+                Some(message) => Ok(Packet::Message(message)),
+                None => Err(idle),
+            },
+            got => got,
+        };
+        if let Ok(Packet::Message(message)) = &result {
+            self.counters.messages_in += 1;
+            self.counters.bytes_in += message.byte_len() as u64;
+        }
+        result
+    }
+
+    /// Puts a message of the library's own (hiccup, disconnect) behind what the peer sent.
+    pub(crate) fn inject(&mut self, message: Message) {
+        self.injected.push_back(message);
+    }
+
+    pub(crate) fn has_injected(&self) -> bool {
+        !self.injected.is_empty()
+    }
+
+    /// What waits to be sent, in the lane and before it.
+    pub(crate) fn depth(&self) -> Depth {
+        let lane = self.lane.as_ref().map(|lane| lane.depth()).unwrap_or_default();
+        Depth { messages: lane.messages + self.pending.len(), bytes: lane.bytes + self.pending_bytes }
+    }
+
+    pub(crate) fn limits(&self) -> (Limits, Limits) {
+        (self.send_limits, self.recv_limits)
+    }
+
+    pub(crate) fn set_limits(&mut self, send: Limits, recv: Limits) {
+        self.send_limits = send;
+        self.recv_limits = recv;
+        if let Some(lane) = &mut self.lane {
+            lane.on_event(super::LaneEvent::Limits(send, recv));
+        }
+    }
+
+    /// Everything that still waits, for a lane that another owner drains (linger).
+    pub(crate) fn take_pending(&mut self) -> VecDeque<Packet> {
+        self.pending_bytes = 0;
+        std::mem::take(&mut self.pending)
+    }
+}
+
+/// The last message of all that have arrived; the others are counted as replaced.
+fn newest(lane: &mut dyn Lane, counters: &mut Counters) -> Result<Packet, LaneIdle> {
+    let mut last = None;
+    loop {
+        match lane.try_recv() {
+            Ok(packet @ Packet::Message(_)) => {
+                if last.replace(packet).is_some() {
+                    counters.drops.add(DropReason::Replaced, 1);
+                }
+            }
+            Ok(control) => return Ok(control),
+            Err(idle) => return last.ok_or(idle),
+        }
+    }
+}
+
+/// Why a closed pipe was closed, kept until the socket has handled it.
+pub(super) type Closed = (super::PipeId, CloseCause);
