@@ -1,0 +1,316 @@
+//! Endpoints: where a socket binds or connects, as text and as a checked value.
+//!
+//! What it is not: a resolver, or a list of what this build can do. An unknown scheme is a value too
+//! ([`Endpoint::Other`]); the socket floor refuses it if nobody serves it. Invariant: what was parsed prints as text
+//! that parses to the same value.
+//!
+//! ```text
+//!   inproc://name             a name in this context, 1 to 256 bytes
+//!   tcp://host:port           see tcp_address.rs
+//!   ipc://path  @name  *      a file, an abstract name, a temporary file; 107 bytes at most
+//!   other://address
+//! ```
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::tcp_address::TcpAddress;
+
+/// Where a socket binds or connects.
+///
+/// ```
+/// use taipan::config::Endpoint;
+///
+/// let endpoint: Endpoint = "tcp://127.0.0.1:5555".parse()?;
+/// assert_eq!(endpoint.scheme(), "tcp");
+/// assert_eq!(endpoint.to_string(), "tcp://127.0.0.1:5555");
+/// # Ok::<(), taipan::config::EndpointError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `inproc://name`: another socket of the same context; the name has 1 to 256 bytes.
+    Inproc(String),
+    /// `tcp://host:port`.
+    Tcp(TcpAddress),
+    /// `ipc://path`: another process on the same host.
+    Ipc(IpcAddress),
+    /// Any other scheme, kept as it was written.
+    Other {
+        /// What stands before `://`: lower case.
+        scheme: String,
+        /// What stands behind `://`; not empty.
+        address: String,
+    },
+}
+
+/// Where an `ipc` socket listens or connects to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum IpcAddress {
+    /// A socket file; the path has 1 to 107 bytes.
+    Path(PathBuf),
+    /// `@name`: a name in the abstract namespace of the system, which needs no file (Linux); at most 106 bytes.
+    Abstract(String),
+    /// `*`: a new temporary file (only to bind).
+    Temporary,
+}
+
+impl Endpoint {
+    /// The longest `inproc` name, in bytes.
+    pub const INPROC_LIMIT: usize = 256;
+
+    /// The longest `ipc` address, in bytes, an `@` in front included.
+    pub const IPC_LIMIT: usize = 107;
+
+    /// What stands before `://`.
+    pub fn scheme(&self) -> &str {
+        match self {
+            Self::Inproc(_) => "inproc",
+            Self::Tcp(_) => "tcp",
+            Self::Ipc(_) => "ipc",
+            Self::Other { scheme, .. } => scheme,
+        }
+    }
+
+    /// Checks a value that was put together by hand instead of parsed.
+    ///
+    /// # Errors
+    /// What its text would be refused for, or [`EndpointError::Ambiguous`] when its text means something else.
+    pub fn validate(&self) -> Result<(), EndpointError> {
+        let text = self.to_string();
+        if text.parse::<Self>()? == *self {
+            Ok(())
+        } else {
+            Err(EndpointError::Ambiguous { text })
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let no_scheme = || EndpointError::NoScheme {
+            text: text.to_owned(),
+        };
+        let (scheme, address) = text.split_once("://").ok_or_else(no_scheme)?;
+        if !is_scheme(scheme) {
+            return Err(EndpointError::BadScheme {
+                scheme: scheme.to_owned(),
+            });
+        }
+        if address.is_empty() {
+            return Err(EndpointError::EmptyAddress {
+                scheme: scheme.to_owned(),
+            });
+        }
+        match scheme {
+            "inproc" => {
+                check_length(address, Self::INPROC_LIMIT)?;
+                Ok(Self::Inproc(address.to_owned()))
+            }
+            "tcp" => address.parse().map(Self::Tcp),
+            "ipc" => address.parse().map(Self::Ipc),
+            _ => Ok(Self::Other {
+                scheme: scheme.to_owned(),
+                address: address.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A scheme is a lower case letter, then lower case letters, digits, `+`, `-` and `.`.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte)
+        })
+}
+
+fn check_length(address: &str, limit: usize) -> Result<(), EndpointError> {
+    if address.len() > limit {
+        return Err(EndpointError::TooLong {
+            length: address.len(),
+            limit,
+        });
+    }
+    Ok(())
+}
+
+impl FromStr for IpcAddress {
+    type Err = EndpointError;
+
+    /// Reads what stands behind `ipc://`.
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        check_length(text, Endpoint::IPC_LIMIT)?;
+        if text.contains('\0') {
+            return Err(EndpointError::NulInPath);
+        }
+        match text.strip_prefix('@') {
+            _ if text == "*" => Ok(Self::Temporary),
+            Some("") => Err(EndpointError::EmptyAddress {
+                scheme: "ipc".to_owned(),
+            }),
+            Some(name) => Ok(Self::Abstract(name.to_owned())),
+            None if text.is_empty() => Err(EndpointError::EmptyAddress {
+                scheme: "ipc".to_owned(),
+            }),
+            None => Ok(Self::Path(PathBuf::from(text))),
+        }
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &str) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: &String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl From<&Endpoint> for Endpoint {
+    fn from(endpoint: &Endpoint) -> Self {
+        endpoint.clone()
+    }
+}
+
+impl From<TcpAddress> for Endpoint {
+    fn from(address: TcpAddress) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl From<IpcAddress> for Endpoint {
+    fn from(address: IpcAddress) -> Self {
+        Self::Ipc(address)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inproc(name) => write!(f, "inproc://{name}"),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Ipc(address) => write!(f, "ipc://{address}"),
+            Self::Other { scheme, address } => write!(f, "{scheme}://{address}"),
+        }
+    }
+}
+
+impl fmt::Display for IpcAddress {
+    /// As it is written in an endpoint. A path that is not UTF-8 prints with replacement characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Abstract(name) => write!(f, "@{name}"),
+            Self::Temporary => f.write_str("*"),
+        }
+    }
+}
+
+/// Why a text is not an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// There is no `://`.
+    NoScheme {
+        /// The whole text.
+        text: String,
+    },
+    /// What stands before `://` is not a scheme.
+    BadScheme {
+        /// What stands there.
+        scheme: String,
+    },
+    /// Nothing stands behind `://`.
+    EmptyAddress {
+        /// What stands before it.
+        scheme: String,
+    },
+    /// The address is too long.
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The longest one allowed, in bytes.
+        limit: usize,
+    },
+    /// A TCP address without a port.
+    NoPort {
+        /// The address.
+        address: String,
+    },
+    /// The port is neither `*` nor a number up to 65535.
+    BadPort {
+        /// What stands there.
+        port: String,
+    },
+    /// The host is neither `*` nor an IP address nor a name.
+    BadHost {
+        /// What stands there.
+        host: String,
+    },
+    /// An `ipc` address with a zero byte in it.
+    NulInPath,
+    /// A value put together by hand whose text means another endpoint.
+    Ambiguous {
+        /// Its text.
+        text: String,
+    },
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoScheme { text } => write!(
+                f,
+                "endpoint {text:?} has no scheme: expected scheme://address"
+            ),
+            Self::BadScheme { scheme } => {
+                write!(
+                    f,
+                    "{scheme:?} before :// is not a scheme: expected lower case letters, as in tcp://"
+                )
+            }
+            Self::EmptyAddress { scheme } => write!(f, "nothing stands behind {scheme}://"),
+            Self::TooLong { length, limit } => {
+                write!(
+                    f,
+                    "the address behind :// has {length} bytes, the limit is {limit}"
+                )
+            }
+            Self::NoPort { address } => {
+                write!(f, "TCP address {address:?} has no port: expected host:port")
+            }
+            Self::BadPort { port } => {
+                write!(f, "port {port:?} is neither * nor a number from 0 to 65535")
+            }
+            Self::BadHost { host } => {
+                write!(f, "host {host:?} is neither * nor an IP address nor a name")
+            }
+            Self::NulInPath => f.write_str("the ipc address holds a zero byte"),
+            Self::Ambiguous { text } => write!(
+                f,
+                "written out as {text:?}, this endpoint would mean another one"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EndpointError {}

@@ -1,0 +1,218 @@
+//! One frame: an immutable run of bytes that is cheap to move and to clone.
+//!
+//! What it is not: a buffer to write into, or something that knows whether more frames follow (that is
+//! [`Message`](super::Message)).
+//!
+//! Invariants:
+//! - a payload of at most [`Frame::INLINE`] bytes lies inside the frame, a longer one never does: whoever holds a
+//!   short frame keeps no read buffer alive, and whoever clones a long one copies no payload;
+//! - the frame is 72 bytes wide, so that a 64-byte payload with its length fits in little more than a cache line.
+//!
+//! ```text
+//!    byte   0      1      2 ....................................... 71
+//!         | tag=0| len  | payload, then bytes without meaning        |   inline
+//!         | tag=1| -    ......  | Bytes (32 bytes), aligned to 8 ... |   shared
+//! ```
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Bound, Deref, RangeBounds};
+
+use bytes::Bytes;
+
+/// One frame of a message: an immutable run of bytes.
+///
+/// Payloads of at most [`Frame::INLINE`] bytes are held in the frame itself, longer ones are shared: a clone costs
+/// a counter, never a copy of the payload. Frames compare, order and hash by content.
+///
+/// ```
+/// use taipan::message::Frame;
+///
+/// let short = Frame::from("weather.zurich");
+/// assert!(short.is_inline());
+/// assert_eq!(short, "weather.zurich");
+///
+/// let long = Frame::from(vec![7; 4096]); // takes the vector over, copies nothing
+/// assert_eq!(long.clone().len(), 4096);
+/// ```
+#[derive(Clone)]
+pub struct Frame(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline(u8, [u8; Frame::INLINE]),
+    Shared(Bytes),
+}
+
+impl Frame {
+    /// The longest payload, in bytes, that is held in the frame itself: 70.
+    pub const INLINE: usize = 70;
+
+    /// The longest part of a payload, in bytes, that [`Debug`](fmt::Debug) shows: 64.
+    const SHOWN: usize = 64;
+
+    /// An empty frame.
+    #[inline]
+    pub const fn new() -> Self {
+        Self(Repr::Inline(0, [0; Self::INLINE]))
+    }
+
+    /// A frame with a copy of `payload`; allocates only above [`Frame::INLINE`] bytes.
+    #[inline]
+    pub fn copy_from_slice(payload: &[u8]) -> Self {
+        match Self::inline(payload) {
+            Some(frame) => frame,
+            None => Self(Repr::Shared(Bytes::copy_from_slice(payload))),
+        }
+    }
+
+    /// A frame over bytes that live for ever; never allocates, and copies at most [`Frame::INLINE`] bytes.
+    #[inline]
+    pub fn from_static(payload: &'static [u8]) -> Self {
+        Self::from_bytes(Bytes::from_static(payload))
+    }
+
+    /// Takes shared bytes over. Short ones are copied in, so that they do not keep a large buffer alive.
+    #[inline]
+    pub(super) fn from_bytes(payload: Bytes) -> Self {
+        match Self::inline(&payload) {
+            Some(frame) => frame,
+            None => Self(Repr::Shared(payload)),
+        }
+    }
+
+    /// Shares bytes that the caller keeps; as [`Frame::from_bytes`] otherwise.
+    #[inline]
+    pub(super) fn from_bytes_ref(payload: &Bytes) -> Self {
+        match Self::inline(payload) {
+            Some(frame) => frame,
+            None => Self(Repr::Shared(payload.clone())),
+        }
+    }
+
+    /// Takes a vector over: a short one is copied in and freed, a long one keeps its allocation.
+    #[inline]
+    pub(super) fn from_vec(payload: Vec<u8>) -> Self {
+        match Self::inline(&payload) {
+            Some(frame) => frame,
+            None => Self(Repr::Shared(Bytes::from(payload))),
+        }
+    }
+
+    /// The inline form of a short payload.
+    #[inline]
+    fn inline(payload: &[u8]) -> Option<Self> {
+        let mut data = [0; Self::INLINE];
+        data.get_mut(..payload.len())?.copy_from_slice(payload);
+        Some(Self(Repr::Inline(payload.len() as u8, data)))
+    }
+
+    /// The length of the payload in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(len, _) => usize::from(*len),
+            Repr::Shared(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether the payload is empty.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The payload.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline(len, data) => &data[..usize::from(*len)],
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The payload as shared bytes; allocates only when it is held inline.
+    #[inline]
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Repr::Inline(len, data) => Bytes::copy_from_slice(&data[..usize::from(len)]),
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+
+    /// As [`Frame::into_bytes`], keeping the frame.
+    #[inline]
+    pub fn to_bytes(&self) -> Bytes {
+        match &self.0 {
+            Repr::Inline(len, data) => Bytes::copy_from_slice(&data[..usize::from(*len)]),
+            Repr::Shared(bytes) => bytes.clone(),
+        }
+    }
+
+    /// Whether the payload lies in the frame itself, which is to say whether it is at most [`Frame::INLINE`] bytes.
+    #[inline]
+    pub fn is_inline(&self) -> bool {
+        matches!(self.0, Repr::Inline(..))
+    }
+
+    /// The shared bytes behind the frame; `None` when the payload is held inline.
+    #[inline]
+    pub fn shared(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Repr::Inline(..) => None,
+            Repr::Shared(bytes) => Some(bytes),
+        }
+    }
+
+    /// A part of the payload as a frame of its own; a part above [`Frame::INLINE`] bytes shares the payload.
+    ///
+    /// # Panics
+    /// As indexing a slice does: when the range is reversed or ends behind the payload.
+    #[inline]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Frame {
+        let bounds: (Bound<usize>, Bound<usize>) =
+            (range.start_bound().cloned(), range.end_bound().cloned());
+        let part = &self.as_slice()[bounds];
+        match (Self::inline(part), &self.0) {
+            (Some(frame), _) => frame,
+            (None, Repr::Shared(bytes)) => Self(Repr::Shared(bytes.slice(bounds))),
+            (None, Repr::Inline(..)) => Self::copy_from_slice(part),
+        }
+    }
+}
+
+impl Default for Frame {
+    /// An empty frame.
+    #[inline]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl Hash for Frame {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+impl fmt::Debug for Frame {
+    /// The payload as an escaped byte string, cut at 64 bytes: `b"topic\x00"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self[..self.len().min(Self::SHOWN)];
+        write!(f, "b\"{}\"", shown.escape_ascii())?;
+        if shown.len() < self.len() {
+            write!(f, "... ({} bytes)", self.len())?;
+        }
+        Ok(())
+    }
+}
