@@ -141,15 +141,12 @@ fn parse_ipv6(text: &str) -> Option<Host> {
     }
 }
 
-/// Whether this can be the name of a host or an interface. A name that ends in a number part is a mistyped IPv4
-/// address (`10.0.0.256`), except that a bare interface name may hold digits (`eth0`).
+/// Whether this can be the name of a host or an interface. One without any letter is refused, because it is a
+/// mistyped IPv4 address (`10.0.0.256`) which would otherwise fail much later, as an unknown host.
 fn is_name(text: &str) -> bool {
-    let last = text.rsplit('.').next().unwrap_or(text);
     (1..=NAME_LIMIT).contains(&text.len())
         && text.bytes().all(is_name_byte)
-        && (last.is_empty()
-            || !last.bytes().all(|byte| byte.is_ascii_digit())
-            || text.starts_with(|c: char| c.is_ascii_alphabetic()))
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 fn is_name_byte(byte: u8) -> bool {

@@ -46,7 +46,7 @@ convert! {
     [] &String, payload => Frame::copy_from_slice(payload.as_bytes());
     [] Box<[u8]>, payload => Frame::from_vec(payload.into_vec());
     [] Bytes, payload => Frame::from_bytes(payload);
-    [] &Bytes, payload => Frame::from_bytes_ref(payload);
+    [] &Bytes, payload => Frame::from_bytes(payload.clone());
     [] BytesMut, payload => Frame::from_bytes(payload.freeze());
     ['a] Cow<'a, [u8]>, payload => match payload {
         Cow::Borrowed(bytes) => Frame::from(bytes),
