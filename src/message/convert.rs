@@ -160,3 +160,135 @@ compare! {
     [] String, text => *text.as_bytes();
     [] Bytes, bytes => bytes[..];
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeSet, HashMap};
+
+    /// One byte more than fits in place.
+    const LONG: usize = Frame::INLINE + 1;
+
+    #[test]
+    fn owned_payloads_keep_their_allocation() {
+        let vec = vec![1; LONG];
+        let at = vec.as_ptr();
+        assert_eq!(Frame::from(vec).as_ptr(), at);
+
+        let mut roomy = Vec::with_capacity(500);
+        roomy.resize(LONG, 1);
+        let at = roomy.as_ptr();
+        assert_eq!(Message::from(roomy).first().as_ptr(), at);
+
+        let text = "x".repeat(LONG);
+        let at = text.as_ptr();
+        assert_eq!(Frame::from(text).as_ptr(), at);
+
+        let boxed: Box<[u8]> = vec![1; LONG].into();
+        let at = boxed.as_ptr();
+        assert_eq!(Frame::from(boxed).as_ptr(), at);
+
+        let bytes = Bytes::from(vec![1; LONG]);
+        let at = bytes.as_ptr();
+        assert_eq!(Frame::from(&bytes).as_ptr(), at);
+        assert_eq!(Frame::from(bytes).as_ptr(), at);
+
+        let buffer = BytesMut::from(&[1; LONG][..]);
+        let at = buffer.as_ptr();
+        assert_eq!(Frame::from(buffer).as_ptr(), at);
+
+        let cow = Cow::Owned::<[u8]>(vec![1; LONG]);
+        let at = cow.as_ptr();
+        assert_eq!(Frame::from(cow).as_ptr(), at);
+    }
+
+    #[test]
+    fn a_frame_gives_its_allocation_back() {
+        let vec = vec![1; LONG];
+        let at = vec.as_ptr();
+        let vec = Vec::from(Frame::from(vec));
+        assert_eq!(vec.as_ptr(), at);
+        assert_eq!(Vec::from(Frame::from("short")), b"short");
+        assert_eq!(Bytes::from(Frame::from("short")), "short");
+    }
+
+    #[test]
+    fn a_short_piece_of_a_large_buffer_does_not_keep_it_alive() {
+        let buffer = Bytes::from(vec![1; 64 * 1024]);
+        let frame = Frame::from(buffer.slice(..10));
+        assert!(frame.is_inline());
+        assert!(buffer.is_unique());
+    }
+
+    #[test]
+    fn every_source_gives_the_same_frame() {
+        let text = String::from("abc");
+        let frames = [
+            Frame::from("abc"),
+            Frame::from(b"abc"),
+            Frame::from(*b"abc"),
+            Frame::from(&b"abc"[..]),
+            Frame::from(&text),
+            Frame::from(text.clone()),
+            Frame::from(&b"abc".to_vec()),
+            Frame::from(b"abc".to_vec()),
+            Frame::from(b"abc".to_vec().into_boxed_slice()),
+            Frame::from(Bytes::from_static(b"abc")),
+            Frame::from(&Bytes::from_static(b"abc")),
+            Frame::from(BytesMut::from("abc")),
+            Frame::from(Cow::Borrowed("abc")),
+            Frame::from(Cow::Owned::<str>(text.clone())),
+            Frame::from(Cow::Borrowed(&b"abc"[..])),
+            Frame::from(&Frame::from("abc")),
+        ];
+        for frame in frames {
+            assert_eq!(frame, "abc");
+            assert_eq!(Message::from(frame), "abc");
+        }
+    }
+
+    #[test]
+    fn frames_and_messages_compare_with_plain_bytes() {
+        let frame = Frame::from("abc");
+        assert_eq!(frame, *"abc");
+        assert_eq!(frame, String::from("abc"));
+        assert_eq!(frame, b"abc");
+        assert_eq!(frame, *b"abc");
+        assert_eq!(frame, b"abc"[..]);
+        assert_eq!(frame, &b"abc"[..]);
+        assert_eq!(frame, b"abc".to_vec());
+        assert_eq!(frame, Bytes::from("abc"));
+        assert_eq!("abc", frame);
+        assert_eq!(*b"abc", frame);
+        assert_ne!(frame, "ab");
+        assert_ne!(frame, "abcd");
+
+        let message = Message::from("abc");
+        assert_eq!(message, "abc");
+        assert_eq!(message, b"abc");
+        assert_eq!(message, b"abc".to_vec());
+        assert_ne!(message, "abd");
+    }
+
+    #[test]
+    fn a_multipart_message_equals_no_plain_bytes() {
+        let message = Message::from_frames(["abc", ""]);
+        assert_ne!(message, "abc");
+        assert_ne!(message, b"abc".to_vec());
+    }
+
+    #[test]
+    fn frames_hash_order_and_look_up_by_content() {
+        let long = vec![b'k'; LONG];
+        let mut map = HashMap::new();
+        map.insert(Frame::from(&long[..]), 1);
+        map.insert(Frame::from("short"), 2);
+        assert_eq!(map.get(&long[..]), Some(&1));
+        assert_eq!(map.get(&b"short"[..]), Some(&2));
+
+        let sorted: BTreeSet<_> = ["b", "", "ab", "a"].map(Frame::from).into();
+        let sorted: Vec<_> = sorted.into_iter().collect();
+        assert_eq!(sorted, ["", "a", "ab", "b"]);
+        assert!(Frame::from(long) < Frame::from("l"));
+    }
+}

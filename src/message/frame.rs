@@ -263,3 +263,113 @@ impl fmt::Debug for Frame {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_frame_is_72_bytes_and_leaves_room_for_an_option() {
+        assert_eq!(size_of::<Frame>(), 72);
+        assert_eq!(size_of::<Option<Frame>>(), 72);
+    }
+
+    #[test]
+    fn the_new_frame_is_empty() {
+        for frame in [Frame::new(), Frame::default(), Frame::copy_from_slice(b"")] {
+            assert!(frame.is_empty());
+            assert!(frame.is_inline());
+            assert_eq!(frame.as_slice(), b"");
+        }
+    }
+
+    #[test]
+    fn the_limit_divides_inline_from_shared() {
+        let payload = [9; Frame::INLINE + 1];
+        let inline = Frame::copy_from_slice(&payload[1..]);
+        let shared = Frame::copy_from_slice(&payload);
+        assert!(inline.is_inline() && inline.shared().is_none());
+        assert_eq!(inline.as_slice(), &payload[1..]);
+        assert!(!shared.is_inline());
+        assert_eq!(shared.shared().map(|bytes| bytes.len()), Some(71));
+        assert_eq!(shared.as_slice(), payload);
+    }
+
+    #[test]
+    fn long_static_bytes_are_not_copied() {
+        static TEXT: [u8; 100] = [b'x'; 100];
+        let frame = Frame::from_static(&TEXT);
+        assert_eq!(frame.as_ptr(), TEXT.as_ptr());
+        assert!(Frame::from_static(&TEXT[..70]).is_inline());
+    }
+
+    #[test]
+    fn clones_and_bytes_of_a_long_frame_share_its_payload() {
+        let frame = Frame::copy_from_slice(&[3; 1000]);
+        let at = frame.as_ptr();
+        assert_eq!(frame.clone().as_ptr(), at);
+        assert_eq!(frame.to_bytes().as_ptr(), at);
+        assert_eq!(frame.into_bytes().as_ptr(), at);
+    }
+
+    #[test]
+    fn a_long_slice_shares_and_a_short_one_does_not() {
+        let payload: Vec<u8> = (0..200).collect();
+        let frame = Frame::copy_from_slice(&payload);
+        let long = frame.slice(10..110);
+        assert_eq!(long.as_slice(), &payload[10..110]);
+        assert_eq!(long.as_ptr(), frame[10..].as_ptr());
+        let short = frame.slice(..=69);
+        assert!(short.is_inline());
+        assert_eq!(short.as_slice(), &payload[..70]);
+        assert_eq!(short.slice(60..), payload[60..70]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn a_slice_behind_the_payload_panics() {
+        let _ = Frame::copy_from_slice(b"abc").slice(1..4);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn a_window_shorter_than_its_payload_panics() {
+        let _ = Frame::copy_from_window(b"abc", 4);
+    }
+
+    #[test]
+    fn debug_escapes_and_cuts_at_64_bytes() {
+        let short = Frame::copy_from_slice(b"topic\x00\"\xff");
+        assert_eq!(format!("{short:?}"), r#"b"topic\x00\"\xff""#);
+        let full = Frame::copy_from_slice(&[b'a'; 64]);
+        assert_eq!(format!("{full:?}"), format!("b\"{}\"", "a".repeat(64)));
+        let long = Frame::copy_from_slice(&[b'a'; 65]);
+        let expected = format!("b\"{}\"... (65 bytes)", "a".repeat(64));
+        assert_eq!(format!("{long:?}"), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_holds_what_it_was_given(
+            payload in prop::collection::vec(any::<u8>(), 0..160),
+            behind in prop::collection::vec(any::<u8>(), 0..160),
+        ) {
+            let len = payload.len();
+            let window = [payload.as_slice(), &behind].concat();
+            let frames = [
+                Frame::copy_from_slice(&payload),
+                Frame::copy_from_window(&window, len),
+                Frame::from_vec(payload.clone()),
+                Frame::from_bytes(Bytes::from(payload.clone())),
+            ];
+            for frame in frames {
+                prop_assert_eq!(frame.len(), len);
+                prop_assert_eq!(frame.is_inline(), len <= Frame::INLINE);
+                prop_assert_eq!(frame.as_slice(), &payload[..]);
+                prop_assert_eq!(&frame.slice(len / 3..)[..], &payload[len / 3..]);
+                prop_assert_eq!(&frame.clone().into_bytes()[..], &payload[..]);
+            }
+        }
+    }
+}

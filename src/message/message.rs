@@ -363,3 +363,159 @@ impl DoubleEndedIterator for IntoFrames {
 }
 
 impl ExactSizeIterator for IntoFrames {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    #[test]
+    fn a_message_is_no_wider_than_a_frame() {
+        assert_eq!(size_of::<Message>(), 72);
+        assert_eq!(size_of::<Option<Message>>(), 72);
+    }
+
+    #[test]
+    fn no_frames_make_one_empty_frame() {
+        let none: [Frame; 0] = [];
+        let messages = [
+            Message::new(),
+            Message::default(),
+            Message::from_frames(none),
+            Message::from(Vec::<Frame>::new()),
+        ];
+        for message in messages {
+            assert_eq!(message.frame_count(), 1);
+            assert!(!message.is_multipart());
+            assert_eq!(message, "");
+        }
+    }
+
+    #[test]
+    fn one_frame_in_a_vector_is_the_same_as_one_frame() {
+        let message = Message::from(vec![Frame::from("a")]);
+        assert!(!message.is_multipart());
+        assert_eq!(message, Message::from("a"));
+        assert_eq!(message, Message::from_frames(["a"]));
+    }
+
+    #[test]
+    fn frames_keep_their_order_and_are_counted() {
+        let mut message = Message::from("body");
+        message.push_front("");
+        message.push_front("id");
+        message.push_back("tail");
+        assert_eq!(message.frames(), ["id", "", "body", "tail"]);
+        assert_eq!(message.frame_count(), 4);
+        assert_eq!(message.byte_len(), 10);
+        assert_eq!(message.first(), "id");
+        assert_eq!(message.last(), "tail");
+        assert_eq!(message[2], "body");
+        assert_eq!(message.to_vec(), b"idbodytail");
+    }
+
+    #[test]
+    fn an_envelope_goes_on_and_comes_off_without_copying_the_body() {
+        let body = vec![5; 1000];
+        let at = body.as_ptr();
+        let mut message = Message::from(body);
+        message.push_front("id");
+        let (id, rest) = message.split_first();
+        assert_eq!(id, "id");
+        let rest = rest.expect("a body behind the id");
+        assert!(!rest.is_multipart());
+        assert_eq!(rest.into_first().as_ptr(), at);
+    }
+
+    #[test]
+    fn the_last_frame_cannot_be_popped() {
+        let mut message = Message::from_frames(["a", "b"]);
+        assert_eq!(message.pop_front(), Some(Frame::from("a")));
+        assert_eq!(message.pop_front(), None);
+        assert_eq!(message, "b");
+        assert_eq!(message.split_first(), (Frame::from("b"), None));
+    }
+
+    #[test]
+    fn into_first_takes_the_first_of_several() {
+        assert_eq!(Message::from_frames(["a", "b", "c"]).into_first(), "a");
+    }
+
+    #[test]
+    fn text_is_the_first_frame_or_an_error() {
+        assert_eq!(Message::from_frames(["text", "x"]).as_str(), Ok("text"));
+        assert!(Message::from(b"\xff").as_str().is_err());
+    }
+
+    #[test]
+    fn debug_shows_one_frame_plain_and_several_as_a_list() {
+        assert_eq!(format!("{:?}", Message::from("a")), "b\"a\"");
+        let two = Message::from_frames(["a", "b"]);
+        assert_eq!(format!("{two:?}"), "[b\"a\", b\"b\"]");
+    }
+
+    #[test]
+    fn frames_by_value_come_from_both_ends() {
+        let mut single = Message::from("a").into_iter();
+        assert_eq!(single.len(), 1);
+        assert_eq!(single.next_back(), Some(Frame::from("a")));
+        assert_eq!(single.next(), None);
+        let several = Message::from_frames(["a", "b", "c"]).into_iter();
+        assert_eq!(several.rev().collect::<Message>().frames(), ["c", "b", "a"]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Front(Vec<u8>),
+        Back(Vec<u8>),
+        Pop,
+        Split,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let payload = || prop::collection::vec(any::<u8>(), 0..90);
+        prop_oneof![
+            payload().prop_map(Step::Front),
+            payload().prop_map(Step::Back),
+            Just(Step::Pop),
+            Just(Step::Split),
+        ]
+    }
+
+    proptest! {
+        /// The oracle is a queue of vectors that never gets empty.
+        #[test]
+        fn a_message_behaves_as_a_queue(steps in prop::collection::vec(step(), 0..40)) {
+            let mut message = Message::new();
+            let mut oracle = VecDeque::from([Vec::new()]);
+            for step in steps {
+                match step {
+                    Step::Front(payload) => {
+                        message.push_front(&payload);
+                        oracle.push_front(payload);
+                    }
+                    Step::Back(payload) => {
+                        message.push_back(&payload);
+                        oracle.push_back(payload);
+                    }
+                    Step::Pop => {
+                        let expected = if oracle.len() > 1 { oracle.pop_front() } else { None };
+                        prop_assert_eq!(message.pop_front().map(Vec::from), expected);
+                    }
+                    Step::Split => {
+                        let (first, rest) = message.clone().split_first();
+                        prop_assert_eq!(&first, &oracle[0]);
+                        prop_assert_eq!(rest.map_or(0, |rest| rest.frame_count()), oracle.len() - 1);
+                    }
+                }
+                let frames: Vec<Vec<u8>> = message.iter().map(|frame| frame.to_vec()).collect();
+                prop_assert_eq!(&frames, &oracle.iter().cloned().collect::<Vec<_>>());
+                prop_assert_eq!(message.byte_len(), oracle.iter().map(Vec::len).sum::<usize>());
+                prop_assert_eq!(message.is_multipart(), oracle.len() > 1);
+                prop_assert_eq!(&Message::from(message.clone().into_frames()), &message);
+                prop_assert_eq!(&message.clone().into_iter().collect::<Message>(), &message);
+            }
+        }
+    }
+}
