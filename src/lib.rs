@@ -5,4 +5,6 @@ pub mod message;
 mod pattern;
 mod pipe;
 mod routing;
-mod zmtp;
+// Public for the fuzz targets and benchmarks; not part of the stable interface.
+#[doc(hidden)]
+pub mod zmtp;
