@@ -314,3 +314,194 @@ impl fmt::Display for EndpointError {
 }
 
 impl std::error::Error for EndpointError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Host, HostPort};
+    use proptest::prelude::*;
+    use std::net::IpAddr;
+
+    fn parse(text: &str) -> Result<Endpoint, EndpointError> {
+        text.parse()
+    }
+
+    #[test]
+    fn every_scheme_becomes_its_own_value() {
+        assert_eq!(
+            parse("inproc://a b"),
+            Ok(Endpoint::Inproc("a b".to_owned()))
+        );
+        let path = Endpoint::Ipc(IpcAddress::Path("/run/x.sock".into()));
+        assert_eq!(parse("ipc:///run/x.sock"), Ok(path));
+        let hidden = Endpoint::Ipc(IpcAddress::Abstract("name".to_owned()));
+        assert_eq!(parse("ipc://@name"), Ok(hidden));
+        assert_eq!(parse("ipc://*"), Ok(Endpoint::Ipc(IpcAddress::Temporary)));
+        let tcp = Endpoint::Tcp(TcpAddress {
+            source: None,
+            host: Host::Any,
+            port: 1,
+        });
+        assert_eq!(parse("tcp://*:1"), Ok(tcp));
+        let (scheme, address) = ("ws".to_owned(), "host:80/path".to_owned());
+        assert_eq!(
+            parse("ws://host:80/path"),
+            Ok(Endpoint::Other { scheme, address })
+        );
+    }
+
+    #[test]
+    fn lengths_have_their_limits() {
+        let fits =
+            |scheme: &str, length: usize| parse(&format!("{scheme}://{}", "n".repeat(length)));
+        assert!(fits("inproc", 256).is_ok());
+        assert_eq!(
+            fits("inproc", 257),
+            Err(EndpointError::TooLong {
+                length: 257,
+                limit: 256
+            })
+        );
+        assert!(fits("ipc", 107).is_ok());
+        assert_eq!(
+            fits("ipc", 108),
+            Err(EndpointError::TooLong {
+                length: 108,
+                limit: 107
+            })
+        );
+        assert!(fits("ipc", 1).is_ok());
+        assert!(parse(&format!("ipc://@{}", "n".repeat(106))).is_ok());
+        assert!(parse(&format!("ipc://@{}", "n".repeat(107))).is_err());
+    }
+
+    #[test]
+    fn what_is_no_endpoint_says_why() {
+        let text = String::from;
+        let cases = [
+            ("", EndpointError::NoScheme { text: text("") }),
+            (
+                "tcp:/x",
+                EndpointError::NoScheme {
+                    text: text("tcp:/x"),
+                },
+            ),
+            ("://x", EndpointError::BadScheme { scheme: text("") }),
+            (
+                "TCP://*:1",
+                EndpointError::BadScheme {
+                    scheme: text("TCP"),
+                },
+            ),
+            ("1a://x", EndpointError::BadScheme { scheme: text("1a") }),
+            (
+                " tcp://*:1",
+                EndpointError::BadScheme {
+                    scheme: text(" tcp"),
+                },
+            ),
+            (
+                "tcp://",
+                EndpointError::EmptyAddress {
+                    scheme: text("tcp"),
+                },
+            ),
+            (
+                "inproc://",
+                EndpointError::EmptyAddress {
+                    scheme: text("inproc"),
+                },
+            ),
+            ("ws://", EndpointError::EmptyAddress { scheme: text("ws") }),
+            (
+                "ipc://@",
+                EndpointError::EmptyAddress {
+                    scheme: text("ipc"),
+                },
+            ),
+            ("ipc://a\0b", EndpointError::NulInPath),
+            ("tcp://a:x", EndpointError::BadPort { port: text("x") }),
+        ];
+        for (endpoint, error) in cases {
+            assert_eq!(parse(endpoint), Err(error.clone()), "{endpoint:?}");
+            assert_eq!(Endpoint::try_from(endpoint), Err(error));
+        }
+    }
+
+    #[test]
+    fn errors_show_the_text_they_are_about() {
+        let error = parse("tcp://host:70000").expect_err("no such port");
+        assert_eq!(
+            error.to_string(),
+            "port \"70000\" is neither * nor a number from 0 to 65535"
+        );
+        let error = parse("localhost:5555").expect_err("no scheme");
+        assert!(error.to_string().contains("\"localhost:5555\""), "{error}");
+    }
+
+    #[test]
+    fn values_made_by_hand_are_checked_through_their_text() {
+        let made = |text: &str| Endpoint::Ipc(IpcAddress::Path(text.into()));
+        assert_eq!(made("/run/x").validate(), Ok(()));
+        let ambiguous = |text: &str| {
+            Err(EndpointError::Ambiguous {
+                text: text.to_owned(),
+            })
+        };
+        assert_eq!(made("*").validate(), ambiguous("ipc://*"));
+        assert_eq!(made("@x").validate(), ambiguous("ipc://@x"));
+        let empty = Endpoint::Inproc(String::new());
+        let error = EndpointError::EmptyAddress {
+            scheme: "inproc".to_owned(),
+        };
+        assert_eq!(empty.validate(), Err(error));
+    }
+
+    fn host() -> impl Strategy<Value = Host> {
+        prop_oneof![
+            Just(Host::Any),
+            any::<IpAddr>().prop_map(Host::Ip),
+            "[a-z][a-z0-9_.-]{0,20}".prop_map(Host::Name),
+        ]
+    }
+
+    fn host_port() -> impl Strategy<Value = HostPort> {
+        (host(), any::<u16>()).prop_map(|(host, port)| HostPort { host, port })
+    }
+
+    fn endpoint() -> impl Strategy<Value = Endpoint> {
+        let tcp = (prop::option::of(host_port()), host_port()).prop_map(|(source, target)| {
+            Endpoint::Tcp(TcpAddress {
+                source,
+                host: target.host,
+                port: target.port,
+            })
+        });
+        prop_oneof![
+            "\\PC{1,60}".prop_map(Endpoint::Inproc),
+            tcp,
+            "/[^\\x00]{0,25}".prop_map(|path| Endpoint::Ipc(IpcAddress::Path(path.into()))),
+            "[^\\x00]{1,26}".prop_map(|name| Endpoint::Ipc(IpcAddress::Abstract(name))),
+            Just(Endpoint::Ipc(IpcAddress::Temporary)),
+            ("x[a-z0-9+.-]{0,8}", "\\PC{1,30}")
+                .prop_map(|(scheme, address)| Endpoint::Other { scheme, address }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_parses_to_the_same(endpoint in endpoint()) {
+            prop_assert_eq!(parse(&endpoint.to_string()), Ok(endpoint.clone()));
+            prop_assert_eq!(endpoint.validate(), Ok(()));
+        }
+
+        #[test]
+        fn any_text_parses_or_is_refused_and_stays_what_it_was(
+            text in "(tcp|ipc|inproc|ws|)(://)?[\\]\\[*@:;%.a0-9]{0,30}",
+        ) {
+            if let Ok(endpoint) = parse(&text) {
+                prop_assert_eq!(parse(&endpoint.to_string()), Ok(endpoint));
+            }
+        }
+    }
+}

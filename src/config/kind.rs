@@ -147,3 +147,81 @@ impl fmt::Display for UnknownKind {
 }
 
 impl std::error::Error for UnknownKind {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of ZeroMQ, as written in its documentation: a kind, its number, whether it sends and receives, and
+    /// its peers.
+    const TABLE: [(&str, u8, bool, bool, &str); 11] = [
+        ("PAIR", 0, true, true, "PAIR"),
+        ("PUB", 1, true, false, "SUB XSUB"),
+        ("SUB", 2, false, true, "PUB XPUB"),
+        ("REQ", 3, true, true, "REP ROUTER"),
+        ("REP", 4, true, true, "REQ DEALER"),
+        ("DEALER", 5, true, true, "REP DEALER ROUTER"),
+        ("ROUTER", 6, true, true, "REQ DEALER ROUTER"),
+        ("PULL", 7, false, true, "PUSH"),
+        ("PUSH", 8, true, false, "PULL"),
+        ("XPUB", 9, true, true, "SUB XSUB"),
+        ("XSUB", 10, true, true, "PUB XPUB"),
+    ];
+
+    #[test]
+    fn every_kind_is_as_in_the_table() {
+        assert_eq!(SocketKind::ALL.len(), TABLE.len());
+        for (kind, (name, number, sends, receives, peers)) in SocketKind::ALL.into_iter().zip(TABLE)
+        {
+            assert_eq!(kind.name(), name);
+            assert_eq!(kind.number(), number, "{name}");
+            assert_eq!(kind.can_send(), sends, "{name}");
+            assert_eq!(kind.can_recv(), receives, "{name}");
+            let accepted = SocketKind::ALL
+                .into_iter()
+                .filter(|peer| kind.accepts(*peer));
+            let accepted: Vec<_> = accepted.map(SocketKind::name).collect();
+            let mut expected: Vec<_> = peers.split(' ').collect();
+            expected.sort_by_key(|name| name.parse::<SocketKind>().ok());
+            assert_eq!(accepted, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn compatibility_is_symmetric() {
+        for one in SocketKind::ALL {
+            for other in SocketKind::ALL {
+                assert_eq!(one.accepts(other), other.accepts(one), "{one} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_lead_back() {
+        for kind in SocketKind::ALL {
+            assert_eq!(SocketKind::from_name(kind.name().as_bytes()), Some(kind));
+            assert_eq!(SocketKind::from_number(kind.number()), Some(kind));
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(kind.name().to_lowercase().parse(), Ok(kind));
+        }
+        assert_eq!(SocketKind::from_number(11), None);
+    }
+
+    #[test]
+    fn the_wire_takes_upper_case_alone() {
+        for name in ["push", "Push", "", "PUSHX", "PUS"] {
+            assert_eq!(SocketKind::from_name(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_back() {
+        let error = "stream".parse::<SocketKind>().expect_err("not a kind here");
+        assert_eq!(error, UnknownKind("stream".to_owned()));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("unknown socket kind \"stream\"; known are PAIR, PUB,"),
+            "{text}"
+        );
+    }
+}

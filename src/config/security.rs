@@ -163,3 +163,101 @@ fn equal_in_constant_time(shown: &[u8], secret: &[u8]) -> bool {
     }
     difference == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(users: &PlainUsers, username: &[u8], password: &[u8]) -> Verdict {
+        users.authenticate(&AuthRequest::new(Credentials::Plain { username, password }))
+    }
+
+    fn is_refused(verdict: &Verdict) -> bool {
+        matches!(
+            verdict,
+            Verdict::Reject {
+                status: RejectStatus::Refused,
+                ..
+            }
+        )
+    }
+
+    #[test]
+    fn only_known_pairs_are_accepted() {
+        let users = PlainUsers::from_iter([("ada", "engine"), ("bob", "")]);
+        let ada = Verdict::Accept {
+            user_id: "ada".to_owned(),
+        };
+        assert_eq!(ask(&users, b"ada", b"engine"), ada);
+        let bob = Verdict::Accept {
+            user_id: "bob".to_owned(),
+        };
+        assert_eq!(ask(&users, b"bob", b""), bob);
+        let wrong: [(&[u8], &[u8]); 8] = [
+            (b"ada", b""),
+            (b"ada", b"engin"),
+            (b"ada", b"engine\0"),
+            (b"ada", b"Engine"),
+            (b"Ada", b"engine"),
+            (b"", b""),
+            (b"eve", b""),
+            (b"bob", b"\0"),
+        ];
+        for (username, password) in wrong {
+            assert!(
+                is_refused(&ask(&users, username, password)),
+                "{username:?} {password:?}"
+            );
+        }
+        assert!(is_refused(
+            &users.authenticate(&AuthRequest::new(Credentials::Null))
+        ));
+        assert!(is_refused(&ask(&PlainUsers::new(), b"ada", b"engine")));
+    }
+
+    #[test]
+    fn a_user_added_twice_has_the_later_password() {
+        let users = PlainUsers::new()
+            .with_user("ada", "old")
+            .with_user("ada", "new");
+        assert!(is_refused(&ask(&users, b"ada", b"old")));
+        assert!(matches!(
+            ask(&users, b"ada", b"new"),
+            Verdict::Accept { .. }
+        ));
+    }
+
+    #[test]
+    fn no_password_is_ever_printed() {
+        let client = Security::plain_client("ada", "secret");
+        let server = Security::plain_server(PlainUsers::new().with_user("ada", "secret"));
+        let users = PlainUsers::new().with_user("ada", "secret");
+        let shown = Credentials::Plain {
+            username: b"ada",
+            password: b"secret",
+        };
+        let request = AuthRequest::new(shown);
+        let text = format!("{client:?} {server:?} {users:?} {shown:?} {request:?}");
+        assert!(text.contains("ada") && !text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn mechanisms_have_the_names_of_the_wire() {
+        assert_eq!(Security::default().mechanism(), "NULL");
+        let client = Security::plain_client("ada", "engine");
+        let server = Security::plain_server(PlainUsers::new());
+        assert_eq!((client.mechanism(), client.is_server()), ("PLAIN", false));
+        assert_eq!((server.mechanism(), server.is_server()), ("PLAIN", true));
+        assert_eq!(
+            (RejectStatus::Refused.code(), RejectStatus::Refused.digits()),
+            (400, "400")
+        );
+        assert_eq!(
+            (
+                RejectStatus::Internal.code(),
+                RejectStatus::Internal.digits()
+            ),
+            (500, "500")
+        );
+    }
+}

@@ -206,3 +206,130 @@ impl From<std::net::SocketAddr> for TcpAddress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<TcpAddress, EndpointError> {
+        text.parse()
+    }
+
+    fn name(text: &str) -> Host {
+        Host::Name(text.to_owned())
+    }
+
+    #[test]
+    fn hosts_and_ports_in_every_form() {
+        let cases = [
+            ("*:*", Host::Any, 0, "*:*"),
+            ("*:0", Host::Any, 0, "*:*"),
+            ("*:5555", Host::Any, 5555, "*:5555"),
+            (
+                "127.0.0.1:65535",
+                Host::Ip(Ipv4Addr::LOCALHOST.into()),
+                65535,
+                "127.0.0.1:65535",
+            ),
+            (
+                "[::1]:5",
+                Host::Ip(Ipv6Addr::LOCALHOST.into()),
+                5,
+                "[::1]:5",
+            ),
+            ("::1:5", Host::Ip(Ipv6Addr::LOCALHOST.into()), 5, "[::1]:5"),
+            (
+                "[::]:*",
+                Host::Ip(Ipv6Addr::UNSPECIFIED.into()),
+                0,
+                "[::]:*",
+            ),
+            ("eth0:5", name("eth0"), 5, "eth0:5"),
+            ("eth0.100:5", name("eth0.100"), 5, "eth0.100:5"),
+            (
+                "my_host-1.example.net.:80",
+                name("my_host-1.example.net."),
+                80,
+                "my_host-1.example.net.:80",
+            ),
+            (
+                "[fe80::1%eth0]:9",
+                name("fe80::1%eth0"),
+                9,
+                "[fe80::1%eth0]:9",
+            ),
+        ];
+        for (text, host, port, shown) in cases {
+            let address = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(
+                address,
+                TcpAddress {
+                    source: None,
+                    host,
+                    port
+                },
+                "{text}"
+            );
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(parse(shown), Ok(address));
+        }
+    }
+
+    #[test]
+    fn a_source_stands_before_the_semicolon() {
+        let address = parse("10.0.0.1:*;example.net:80").expect("source and target");
+        let source = address.source.as_ref().expect("a source");
+        assert_eq!(source.host, Host::Ip(Ipv4Addr::new(10, 0, 0, 1).into()));
+        assert_eq!(source.port, 0);
+        assert_eq!((&address.host, address.port), (&name("example.net"), 80));
+        assert_eq!(address.to_string(), "10.0.0.1:*;example.net:80");
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let no_port = |address: &str| EndpointError::NoPort {
+            address: address.to_owned(),
+        };
+        let bad_port = |port: &str| EndpointError::BadPort {
+            port: port.to_owned(),
+        };
+        let bad_host = |host: &str| EndpointError::BadHost {
+            host: host.to_owned(),
+        };
+        let long = "a".repeat(254);
+        let cases = [
+            ("localhost", no_port("localhost")),
+            ("[::1]", no_port("[::1]")),
+            ("", no_port("")),
+            ("a;b:1", no_port("a")),
+            ("a:1;", no_port("")),
+            ("a:", bad_port("")),
+            ("a:65536", bad_port("65536")),
+            ("a:+5", bad_port("+5")),
+            ("a:-1", bad_port("-1")),
+            ("a:http", bad_port("http")),
+            ("a: 5", bad_port(" 5")),
+            ("a:99999999999999999999", bad_port("99999999999999999999")),
+            (":5", bad_host("")),
+            ("10.0.0.256:5", bad_host("10.0.0.256")),
+            ("10.1:5", bad_host("10.1")),
+            ("a b:5", bad_host("a b")),
+            ("eth0:1:5", bad_host("eth0:1")),
+            ("[::1:5", bad_host("[::1")),
+            ("[127.0.0.1]:5", bad_host("[127.0.0.1]")),
+            ("[fe80::1%]:5", bad_host("[fe80::1%]")),
+            ("a:1;b:2;c:3", bad_host("a:1;b")),
+            (&format!("{long}:5"), bad_host(&long)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_resolved_address_is_one_too() {
+        let resolved: std::net::SocketAddr = "[::1]:5555".parse().expect("an address");
+        assert_eq!(TcpAddress::from(resolved).to_string(), "[::1]:5555");
+        assert_eq!(HostPort::from(resolved).to_string(), "[::1]:5555");
+    }
+}

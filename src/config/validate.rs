@@ -283,3 +283,193 @@ impl fmt::Display for OptionError {
 }
 
 impl std::error::Error for OptionError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    /// What validation says to the defaults with this change.
+    fn check(change: impl FnOnce(&mut Options)) -> Result<(), OptionError> {
+        let mut options = Options::default();
+        change(&mut options);
+        options.validate()
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_those_of_zeromq() {
+        assert_eq!(check(|_| ()), Ok(()));
+        let options = Options::default();
+        assert_eq!((options.send_hwm, options.recv_hwm), (1000, 1000));
+        assert_eq!((options.send_hwm_bytes, options.recv_hwm_bytes), (0, 0));
+        assert_eq!(options.linger, Some(Duration::from_secs(30)));
+        assert_eq!(options.reconnect_interval, Some(Duration::from_millis(100)));
+        assert_eq!(options.handshake_timeout, Some(Duration::from_secs(30)));
+        assert_eq!((options.backlog, options.max_message_size), (100, None));
+        assert_eq!((options.send_timeout, options.recv_timeout), (None, None));
+        assert_eq!(
+            (options.heartbeat_interval, options.connect_timeout),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn zero_is_refused_where_none_switches_off() {
+        let zero = Some(Duration::ZERO);
+        let refused = |option| Err(OptionError::ZeroDuration { option });
+        assert_eq!(
+            check(|o| o.reconnect_interval = zero),
+            refused("reconnect_interval")
+        );
+        assert_eq!(
+            check(|o| o.connect_timeout = zero),
+            refused("connect_timeout")
+        );
+        assert_eq!(
+            check(|o| o.handshake_timeout = zero),
+            refused("handshake_timeout")
+        );
+        assert_eq!(
+            check(|o| o.heartbeat_interval = zero),
+            refused("heartbeat_interval")
+        );
+        assert_eq!(
+            check(|o| o.heartbeat_timeout = zero),
+            refused("heartbeat_timeout")
+        );
+        assert_eq!(
+            check(|o| (o.linger, o.send_timeout, o.recv_timeout) = (zero, zero, zero)),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_heartbeat_ttl_fits_its_two_bytes_on_the_wire() {
+        let limit = Options::HEARTBEAT_TTL_LIMIT;
+        assert_eq!(limit.as_millis() / 100, u128::from(u16::MAX));
+        assert_eq!(check(|o| o.heartbeat_ttl = Some(limit)), Ok(()));
+        let refused = OptionError::DurationTooLong {
+            option: "heartbeat_ttl",
+            limit,
+        };
+        assert_eq!(
+            check(|o| o.heartbeat_ttl = Some(limit + Duration::from_millis(1))),
+            Err(refused)
+        );
+    }
+
+    #[test]
+    fn names_have_one_length_byte() {
+        let long = |length: usize| "n".repeat(length);
+        let refused = |option| {
+            Err(OptionError::TooLong {
+                option,
+                length: 256,
+                limit: 255,
+            })
+        };
+        assert_eq!(check(|o| o.routing_id = long(255).into()), Ok(()));
+        assert_eq!(
+            check(|o| o.routing_id = long(256).into()),
+            refused("routing_id")
+        );
+        assert_eq!(check(|o| o.zap_domain = long(256)), refused("zap_domain"));
+        let plain = |username, password| Security::PlainClient { username, password };
+        assert_eq!(check(|o| o.security = plain(long(255), long(255))), Ok(()));
+        assert_eq!(
+            check(|o| o.security = plain(long(256), long(0))),
+            refused("security.username")
+        );
+        assert_eq!(
+            check(|o| o.security = plain(long(0), long(256))),
+            refused("security.password")
+        );
+        let reserved = check(|o| o.routing_id = Bytes::from_static(b"\0abc"));
+        assert_eq!(reserved, Err(OptionError::ReservedRoutingId));
+    }
+
+    #[test]
+    fn metadata_names_carry_their_prefix() {
+        let with = |name: &str, value: &[u8]| {
+            check(|o| o.metadata = vec![(name.to_owned(), Bytes::copy_from_slice(value))])
+        };
+        assert_eq!(with("X-Rack", b"7"), Ok(()));
+        assert_eq!(with("x-rack.2_+", b"\0\xff"), Ok(()));
+        for name in [
+            "",
+            "X-",
+            "Rack",
+            "Socket-Type",
+            "X-a b",
+            "X-\u{e9}",
+            "\u{e9}X",
+        ] {
+            let refused = OptionError::BadMetadataName {
+                name: name.to_owned(),
+            };
+            assert_eq!(with(name, b""), Err(refused), "{name:?}");
+        }
+        let limit = Options::METADATA_LIMIT;
+        assert_eq!(with("X-a", &vec![0; limit - 3]), Ok(()));
+        let refused = OptionError::TooLong {
+            option: "metadata",
+            length: limit + 1,
+            limit,
+        };
+        assert_eq!(with("X-a", &vec![0; limit - 2]), Err(refused));
+    }
+
+    #[test]
+    fn the_system_is_not_asked_for_what_it_cannot_do() {
+        let option = "tos";
+        let refused = OptionError::OutOfRange {
+            option,
+            value: 256,
+            least: 0,
+            most: 255,
+        };
+        assert_eq!(check(|o| o.tos = Some(256)), Err(refused));
+        assert_eq!(check(|o| o.tos = Some(255)), Ok(()));
+        let option = "tcp_keepalive_count";
+        let refused = OptionError::OutOfRange {
+            option,
+            value: 0,
+            least: 1,
+            most: 127,
+        };
+        assert_eq!(check(|o| o.tcp_keepalive_count = Some(0)), Err(refused));
+        let (option, limit) = ("tcp_keepalive_idle", Duration::from_secs(1));
+        let refused = OptionError::DurationTooShort { option, limit };
+        assert_eq!(
+            check(|o| o.tcp_keepalive_idle = Some(Duration::from_millis(999))),
+            Err(refused)
+        );
+        let (option, limit) = ("tcp_keepalive_interval", Duration::from_secs(32_767));
+        let refused = OptionError::DurationTooLong { option, limit };
+        assert_eq!(
+            check(|o| o.tcp_keepalive_interval = Some(limit * 2)),
+            Err(refused)
+        );
+        assert!(check(|o| o.send_buffer = Some(usize::MAX)).is_err());
+        assert!(check(|o| o.backlog = u32::MAX).is_err());
+        assert!(check(|o| o.tcp_max_retransmit = Some(Duration::MAX)).is_err());
+    }
+
+    #[test]
+    fn a_device_has_a_name_the_system_allows() {
+        let with = |name: &str| check(|o| o.bind_to_device = Some(name.to_owned()));
+        assert_eq!(with("eth0"), Ok(()));
+        for name in ["", "a/b", "a b", "a\0", "sixteen-letters-"] {
+            let refused = OptionError::BadDevice {
+                name: name.to_owned(),
+            };
+            assert_eq!(with(name), Err(refused), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let error = check(|o| o.tos = Some(300)).expect_err("not a byte");
+        assert_eq!(error.to_string(), "option tos: 300 is not from 0 to 255");
+    }
+}

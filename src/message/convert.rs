@@ -289,6 +289,7 @@ mod tests {
         let sorted: BTreeSet<_> = ["b", "", "ab", "a"].map(Frame::from).into();
         let sorted: Vec<_> = sorted.into_iter().collect();
         assert_eq!(sorted, ["", "a", "ab", "b"]);
-        assert!(Frame::from(long) < Frame::from("l"));
+        let (long, short) = (Frame::from(long), Frame::from("l"));
+        assert!(long < short);
     }
 }
