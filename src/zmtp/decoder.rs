@@ -27,7 +27,7 @@ use bytes::Bytes;
 use super::error::ProtocolError;
 use super::inbound::{Inbound, PingContext};
 use super::mechanism::{Opener, SEALED_COMMAND, SEALED_MORE};
-use super::wire::{COMMAND, Command, FrameHeader, MAX_HEADER, Version};
+use super::wire::{COMMAND, Command, FrameHeader, LONG, MAX_HEADER, Version};
 use crate::message::{Frame, Message};
 
 /// Bytes of the read buffer. One read of this size holds about a thousand 64-byte messages.
@@ -148,14 +148,16 @@ impl Decoder {
     #[inline]
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Inbound>, ProtocolError> {
-        if let Some([0, len, rest @ ..]) = self.buf.get(self.pos..) {
+        // The conditions are those of the fixed-width copy, so that the message is built where it is returned: moving
+        // a frame that was just written stalls (9 ns of 15, measured).
+        if let Some([0, len, rest @ ..]) = self.buf.get(self.pos..)
+            && let Some(window) = rest.first_chunk::<{ Frame::INLINE }>()
+        {
             let len = usize::from(*len);
-            if len < self.fast_end
-                && let Some(payload) = rest.get(..len)
-            {
-                let message = Message::from(Frame::copy_from_slice(payload));
+            if len < self.fast_end && len <= Frame::INLINE {
                 self.pos += 2 + len;
-                return Ok(Some(Inbound::Message(message)));
+                let frame = Frame::copy_from_window(window, len);
+                return Ok(Some(Inbound::Message(Message::from(frame))));
             }
         }
         self.next_slow()
@@ -190,6 +192,13 @@ impl Decoder {
 
     #[inline(never)]
     fn next_slow(&mut self) -> Result<Option<Inbound>, ProtocolError> {
+        if self.fast_end > 0
+            && let Some(payload) = self.whole_message()
+        {
+            let frame = Frame::copy_from_slice(&self.buf[payload.clone()]);
+            self.pos = payload.end;
+            return Ok(Some(Inbound::Message(Message::from(frame))));
+        }
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -200,6 +209,19 @@ impl Decoder {
         self.failed = result.as_ref().err().cloned();
         self.set_fast_path();
         result
+    }
+
+    /// Where the payload of a single-frame message lies, if that is next, complete and within the limit.
+    fn whole_message(&self) -> Option<Range<usize>> {
+        let bytes = self.buf.get(self.pos..)?;
+        let (size, header) = match bytes {
+            [0, size, ..] => (u64::from(*size), 2),
+            [LONG, rest @ ..] => (u64::from_be_bytes(*rest.first_chunk::<8>()?), MAX_HEADER),
+            _ => return None,
+        };
+        let fits = size <= self.max_frame && size <= (bytes.len() - header) as u64;
+        let start = self.pos + header;
+        fits.then(|| start..start + size as usize)
     }
 
     fn next_item(&mut self) -> Result<Option<Inbound>, ProtocolError> {
@@ -290,7 +312,7 @@ impl Decoder {
             .map(Some);
         }
         let frame = match place {
-            Place::Buffer(range) => Frame::copy_from_slice(&self.buf[range]),
+            Place::Buffer(range) => Frame::copy_from_window(&self.buf[range.start..], range.len()),
             Place::Own(data) => Frame::from(data),
         };
         self.push_part(header.more, frame)

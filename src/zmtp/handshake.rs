@@ -261,14 +261,14 @@ impl Handshake {
             Greeting::V2(None) | Greeting::V3(None) => return Ok(false),
             Greeting::V2(Some(number)) => {
                 let peer = PeerProperties::from_v2(self.config.kind, number)?;
-                self.inbox.drain(..greeting.len());
+                self.inbox.drain(..greeting.byte_len());
                 self.version = Version::V2_0;
                 self.state = State::Identity { peer };
                 return Ok(true);
             }
             Greeting::V3(Some(fields)) => {
                 self.check_greeting(fields)?;
-                self.inbox.drain(..greeting.len());
+                self.inbox.drain(..greeting.byte_len());
                 self.state = State::Commands;
                 self.speak();
                 return Ok(true);

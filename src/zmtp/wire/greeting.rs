@@ -54,7 +54,7 @@ impl Greeting {
     }
 
     /// Bytes the greeting takes, once complete.
-    pub fn len(&self) -> usize {
+    pub fn byte_len(&self) -> usize {
         match self {
             Greeting::Unknown => SIGNATURE_LEN,
             Greeting::V2(_) => GREETING_LEN_V2,
