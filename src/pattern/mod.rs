@@ -1,6 +1,27 @@
 //! Patterns: who gets the message. One file a family; all plain, synchronous code.
+//!
+//! ```text
+//!   socket core --event, send, recv--> pattern --turns, topics, ids--> routing
+//!                                         '-----whole messages-------> pipes
+//! ```
 
+mod dealer;
+mod ends;
+mod new_pattern;
+mod pair;
 #[allow(clippy::module_inception)]
 mod pattern;
+mod pipeline;
+mod publish;
+mod refusal;
+mod rep;
+mod req;
+mod router;
+mod subscribe;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use pattern::{Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
+pub(crate) use new_pattern::new_pattern;
+pub(crate) use pattern::{
+    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};

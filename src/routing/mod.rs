@@ -10,12 +10,10 @@
 //!   envelope     the address part of requests
 //! ```
 
-mod children;
 mod envelope;
 mod fair_queue;
 mod fan_out;
 mod key;
-mod label;
 mod load_balance;
 mod local_filter;
 mod peer_table;
@@ -23,7 +21,7 @@ mod radix;
 mod ring;
 mod topics;
 
-pub(crate) use envelope::{join_envelope, split_envelope};
+pub(crate) use envelope::Envelope;
 pub(crate) use fair_queue::FairQueue;
 pub(crate) use fan_out::FanOut;
 pub(crate) use key::Key;

@@ -1,6 +1,6 @@
 //! A radix tree over bytes: values stored under byte strings, found by prefix.
 //!
-//! What it is: the one structure under [`TopicIndex`](super::TopicIndex) and [`LocalFilter`](super::LocalFilter). It is
+//! What it is: the one structure under [`TopicIndex`](crate::routing::TopicIndex) and [`LocalFilter`](crate::routing::LocalFilter). It is
 //! not a map with a public face: ids of nodes are handed out, and stay valid as long as the node has a value.
 //!
 //! Finding every stored prefix of a topic takes one walk down, whose length is bounded by the topic and not by how many
@@ -17,10 +17,8 @@
 
 use super::children::Children;
 use super::label::Label;
+use super::node_id::NodeId;
 use slab::Slab;
-
-/// Names a node. Valid while the node has a value.
-pub(super) type NodeId = u32;
 
 const ROOT: NodeId = 0;
 
@@ -33,7 +31,7 @@ struct Node<V> {
 }
 
 #[derive(Debug)]
-pub(super) struct Radix<V> {
+pub(in crate::routing) struct Radix<V> {
     nodes: Slab<Node<V>>,
     values: usize,
 }
@@ -53,12 +51,12 @@ impl<V> Default for Radix<V> {
 
 impl<V> Radix<V> {
     /// How many strings have a value.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::routing) fn len(&self) -> usize {
         self.values
     }
 
     /// The node of exactly this string, if it has a value.
-    pub(super) fn find(&self, string: &[u8]) -> Option<NodeId> {
+    pub(in crate::routing) fn find(&self, string: &[u8]) -> Option<NodeId> {
         let (mut at, mut rest) = (ROOT, string);
         while let Some(&byte) = rest.first() {
             at = self.node(at).children.get(byte)?;
@@ -68,12 +66,12 @@ impl<V> Radix<V> {
     }
 
     /// The value of a node.
-    pub(super) fn get_mut(&mut self, id: NodeId) -> Option<&mut V> {
+    pub(in crate::routing) fn get_mut(&mut self, id: NodeId) -> Option<&mut V> {
         self.node_mut(id).value.as_mut()
     }
 
     /// Stores a value under a string that has none, and returns its node. A value that was there is replaced.
-    pub(super) fn insert(&mut self, string: &[u8], value: V) -> NodeId {
+    pub(in crate::routing) fn insert(&mut self, string: &[u8], value: V) -> NodeId {
         let id = self.make(string);
         if self.node_mut(id).value.replace(value).is_none() {
             self.values += 1;
@@ -82,7 +80,7 @@ impl<V> Radix<V> {
     }
 
     /// Takes the value of a node and drops the nodes that are then of no use.
-    pub(super) fn remove(&mut self, id: NodeId) -> Option<V> {
+    pub(in crate::routing) fn remove(&mut self, id: NodeId) -> Option<V> {
         let value = self.node_mut(id).value.take()?;
         self.values -= 1;
         self.tidy(id);
@@ -91,7 +89,7 @@ impl<V> Radix<V> {
 
     /// The values of all stored strings that `topic` begins with, shortest first.
     #[inline]
-    pub(super) fn prefixes<'a, 't>(&'a self, topic: &'t [u8]) -> Prefixes<'a, 't, V> {
+    pub(in crate::routing) fn prefixes<'a, 't>(&'a self, topic: &'t [u8]) -> Prefixes<'a, 't, V> {
         Prefixes {
             radix: self,
             at: Some(ROOT),
@@ -100,7 +98,7 @@ impl<V> Radix<V> {
     }
 
     /// Writes the string of a node into `path`.
-    pub(super) fn path(&self, id: NodeId, path: &mut Vec<u8>) {
+    pub(in crate::routing) fn path(&self, id: NodeId, path: &mut Vec<u8>) {
         path.clear();
         let mut at = id;
         while at != ROOT {
@@ -112,7 +110,7 @@ impl<V> Radix<V> {
     }
 
     /// The nodes that have a value, in no particular order.
-    pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> {
+    pub(in crate::routing) fn ids(&self) -> impl Iterator<Item = NodeId> {
         self.nodes
             .iter()
             .filter(|(_, node)| node.value.is_some())
@@ -211,7 +209,7 @@ impl<V> Radix<V> {
 }
 
 /// See [`Radix::prefixes`].
-pub(super) struct Prefixes<'a, 't, V> {
+pub(in crate::routing) struct Prefixes<'a, 't, V> {
     radix: &'a Radix<V>,
     at: Option<NodeId>,
     rest: &'t [u8],

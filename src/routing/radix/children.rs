@@ -2,7 +2,7 @@
 //!
 //! Not ordered. A list of up to 16 pairs is searched; with more it becomes a table of 256, and a list again at 8.
 
-use super::radix::NodeId;
+use super::node_id::NodeId;
 
 const LIST_MAX: usize = 16;
 const LIST_AGAIN: usize = 8;
