@@ -1,1 +1,8 @@
-//! Tests of the patterns over fake lanes.
+//! Tests of the patterns over fake lanes: one test a behaviour.
+
+mod pipeline;
+mod publish;
+mod reqrep;
+mod rig;
+mod router;
+mod subscribe;
