@@ -99,6 +99,11 @@ impl Engine {
             Stage::Handshake(handshake) => handshake.input(bytes),
             Stage::Traffic(traffic) => {
                 traffic.decoder.feed(bytes);
+                if let Some(heartbeat) = &mut traffic.heartbeat
+                    && !bytes.is_empty()
+                {
+                    heartbeat.on_traffic(now);
+                }
                 Ok(Progress::NeedMore)
             }
             Stage::Over => Ok(Progress::NeedMore),
@@ -211,9 +216,6 @@ impl Engine {
         let Stage::Traffic(traffic) = &mut self.stage else {
             return Ok(());
         };
-        if let Some(heartbeat) = &mut traffic.heartbeat {
-            heartbeat.on_traffic(now);
-        }
         while let Some(inbound) = traffic.decoder.next()? {
             match inbound {
                 Inbound::Ping { ttl, context } => {
