@@ -1,10 +1,37 @@
 //! ZeroMQ-style sockets: one API from thread to thread, process to process and host to host.
+//!
+//! ```
+//! use taipan::{Context, Pull, Push};
+//!
+//! let context = Context::new();
+//! let pull = Pull::new(&context);
+//! let endpoint = pull.bind("tcp://127.0.0.1:*")?;
+//!
+//! let push = Push::new(&context);
+//! push.connect(endpoint)?;
+//! push.blocking_send("hello")?;
+//! assert_eq!(pull.blocking_recv()?, "hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Change the address to `inproc://name` or `ipc:///path` and nothing else. Every call exists three times
+//! with the same meaning: `send(..).await`, `try_send(..)` and `blocking_send(..)`.
+
+#![forbid(unsafe_code)]
 
 pub mod config;
 pub mod message;
 mod pattern;
 mod pipe;
 mod routing;
-// Public for the fuzz targets and benchmarks; not part of the stable interface.
-#[doc(hidden)]
-pub mod zmtp;
+mod session;
+mod socket;
+pub mod transport;
+mod zmtp;
+
+pub use config::{Endpoint, EndpointError, OptionError, Options, Security, SocketKind};
+pub use message::{Frame, Message};
+pub use pipe::{DropReason, Drops};
+pub use session::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};
+pub use socket::*;
+pub use zmtp::{Blame, ProtocolError};

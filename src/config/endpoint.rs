@@ -313,6 +313,13 @@ impl fmt::Display for EndpointError {
     }
 }
 
+/// So that an [`Endpoint`] may stand where a text may.
+impl From<std::convert::Infallible> for EndpointError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl std::error::Error for EndpointError {}
 
 #[cfg(test)]

@@ -41,8 +41,14 @@ pub(crate) enum LaneEvent {
     Writable,
     /// Time passes: heartbeats are sent, silence is judged.
     Tick(Instant),
+    /// The peer has stopped sending; what it sent before is still to be read.
+    Hangup,
     /// The watermarks were changed (sending, receiving).
     Limits(Limits, Limits),
+    /// Nothing more will be sent: tell the peer once everything is out.
+    Finish,
+    /// Nobody receives just now: read ahead, up to so many bytes.
+    Prefetch(usize),
 }
 
 /// The way to one live peer. All calls come from whoever holds the socket's lock; none blocks.
@@ -68,8 +74,9 @@ pub(crate) trait Lane: Send {
     /// Pushes out what `try_send` collected.
     fn flush(&mut self) -> Flush;
 
-    /// Something happened; see [`LaneEvent`].
-    fn on_event(&mut self, event: LaneEvent);
+    /// Something happened; see [`LaneEvent`]. Says why the lane has ended, if it has and nothing that it
+    /// received is left to deliver.
+    fn on_event(&mut self, event: LaneEvent) -> Option<CloseCause>;
 
     /// How much waits to be sent.
     fn depth(&self) -> Depth;

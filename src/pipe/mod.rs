@@ -22,7 +22,7 @@ pub(crate) use lane::{Depth, Flush, Lane, LaneEvent, LaneIdle};
 pub(crate) use limits::Limits;
 pub(crate) use packet::Packet;
 pub(crate) use pipes::Pipes;
-pub(crate) use queue::{QueueReceiver, QueueSender, queue};
+pub(crate) use queue::{Bell, QueueReceiver, QueueSender, queue};
 pub(crate) use single::{PeerInfo, Pipe};
 
 /// Names one pipe of a socket while the pipe exists; reused afterwards.

@@ -212,8 +212,10 @@ impl QueueSender {
         }
     }
 
-    pub(crate) fn reader_gone(&self) -> bool {
-        self.shared.reader_gone.load(Ordering::Acquire)
+    /// Messages that the reader never took: to be asked once it is gone.
+    pub(crate) fn unread(&mut self) -> usize {
+        self.look();
+        self.depth().0
     }
 
     pub(crate) fn set_limits(&mut self, send: Limits) {
@@ -312,6 +314,7 @@ impl QueueReceiver {
 
 impl Drop for QueueReceiver {
     fn drop(&mut self) {
+        self.tell();
         self.shared.reader_gone.store(true, Ordering::Release);
         fence(Ordering::SeqCst);
         self.writer.door.writable(self.writer.pipe);

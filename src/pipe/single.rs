@@ -54,6 +54,8 @@ pub(crate) struct Pipe {
     send_limits: Limits,
     recv_limits: Limits,
     conflate: bool,
+    /// The peer is gone for good; the pipe stays until the application has read what is injected.
+    ended: Option<CloseCause>,
 }
 
 impl Pipe {
@@ -71,6 +73,7 @@ impl Pipe {
             send_limits,
             recv_limits,
             conflate,
+            ended: None,
         }
     }
 
@@ -188,7 +191,7 @@ impl Pipe {
         let result = match &mut self.lane {
             Some(lane) if self.conflate => newest(lane.as_mut(), &mut self.counters),
             Some(lane) => lane.try_recv(),
-            None => Err(LaneIdle::Empty),
+            None => Err(self.ended.clone().map_or(LaneIdle::Empty, LaneIdle::Closed)),
         };
         let result = match result {
             Err(idle) => match self.injected.pop_front() {
@@ -209,8 +212,13 @@ impl Pipe {
         self.injected.push_back(message);
     }
 
-    pub(crate) fn has_injected(&self) -> bool {
-        !self.injected.is_empty()
+    /// The peer is gone for good, but `inject`ed messages are still to be read.
+    pub(crate) fn end(&mut self, cause: CloseCause) {
+        self.ended = Some(cause);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// What waits to be sent, in the lane and before it.
@@ -227,14 +235,12 @@ impl Pipe {
         self.send_limits = send;
         self.recv_limits = recv;
         if let Some(lane) = &mut self.lane {
-            lane.on_event(super::LaneEvent::Limits(send, recv));
+            let _ = lane.on_event(super::LaneEvent::Limits(send, recv));
         }
     }
 
-    /// Everything that still waits, for a lane that another owner drains (linger).
-    pub(crate) fn take_pending(&mut self) -> VecDeque<Packet> {
-        self.pending_bytes = 0;
-        std::mem::take(&mut self.pending)
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
     }
 }
 

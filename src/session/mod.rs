@@ -1,0 +1,14 @@
+//! Sessions: what keeps a link alive while nobody is looking. Dialing and redialing, accepting, and the
+//! events that tell about it. Runs on the context's own thread; messages never pass through here.
+
+mod acceptor;
+mod backoff;
+mod dialer;
+mod monitor;
+mod owner;
+
+pub(crate) use acceptor::accept;
+pub(crate) use dialer::{Line, dial};
+pub use monitor::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};
+pub(crate) use monitor::MonitorHub;
+pub(crate) use owner::{Arrival, LinkOwner};

@@ -1,0 +1,329 @@
+//! The context: what sockets share. Transports by scheme, in-process names, the background threads, and
+//! an orderly end.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::background::{Background, Flusher};
+use super::core::{Core, LingerReport, TICK};
+use super::error::BindError;
+use crate::config::Endpoint;
+use crate::pipe::PipeId;
+use crate::transport::{Ipc, Tcp, Transport};
+
+/// Sockets that belong together: they share in-process names and background threads, and end together.
+///
+/// Cheap to clone. Creating one starts nothing; the first endpoint that needs it starts one thread.
+///
+/// # The end
+/// Dropping the last handle of a context *and* of all its sockets waits until everything that was
+/// accepted for sending is out, at most as long as each socket's [`linger`](crate::Options::linger): a
+/// program that sends and returns from `main` loses nothing to a peer that is reading.
+/// [`Context::terminate`] does the same at once and reports what was left.
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Name {
+    bound: Option<Weak<Core>>,
+    waiting: Vec<(Weak<Core>, PipeId)>,
+}
+
+#[derive(Default)]
+struct Lingering {
+    sockets: usize,
+    report: LingerReport,
+}
+
+#[derive(Default)]
+struct Leases {
+    cores: Vec<Weak<Core>>,
+    ticking: bool,
+}
+
+/// See [`Context`].
+pub(crate) struct Inner {
+    /// Handles of users: of the context and of its sockets.
+    users: AtomicUsize,
+    transports: Mutex<HashMap<String, Arc<dyn Transport>>>,
+    names: Mutex<HashMap<String, Name>>,
+    sockets: Mutex<Vec<Weak<Core>>>,
+    leases: Mutex<Leases>,
+    background: Mutex<Option<Arc<Background>>>,
+    flusher: Mutex<Option<Arc<Flusher>>>,
+    lingering: Mutex<Lingering>,
+    linger_done: Condvar,
+    linger_changed: event_listener::Event,
+    closed: std::sync::atomic::AtomicBool,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Context::new()
+    }
+}
+
+impl Clone for Context {
+    fn clone(&self) -> Self {
+        self.inner.users.fetch_add(1, Ordering::Relaxed);
+        Context { inner: self.inner.clone() }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("sockets", &self.inner.sockets.lock().len()).finish()
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.inner.user_gone();
+    }
+}
+
+impl Context {
+    /// A context with the built-in transports: `tcp`, `ipc` and `inproc`.
+    pub fn new() -> Context {
+        let mut transports: HashMap<String, Arc<dyn Transport>> = HashMap::new();
+        transports.insert("tcp".into(), Arc::new(Tcp));
+        transports.insert("ipc".into(), Arc::new(Ipc));
+        Context {
+            inner: Arc::new(Inner {
+                users: AtomicUsize::new(1),
+                transports: Mutex::new(transports),
+                names: Mutex::default(),
+                sockets: Mutex::default(),
+                leases: Mutex::default(),
+                background: Mutex::new(None),
+                flusher: Mutex::new(None),
+                lingering: Mutex::default(),
+                linger_done: Condvar::new(),
+                linger_changed: event_listener::Event::new(),
+                closed: std::sync::atomic::AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Adds a transport, or replaces one, for addresses that begin with `scheme://`.
+    pub fn register_transport(&self, scheme: impl Into<String>, transport: Arc<dyn Transport>) {
+        self.inner.transports.lock().insert(scheme.into(), transport);
+    }
+
+    /// Closes every socket: calls that wait, in any thread, return `Closed`, and so does every later one.
+    /// What was accepted for sending still goes out within the linger time; does not wait for that.
+    pub fn shutdown(&self) {
+        self.inner.shutdown();
+    }
+
+    /// Closes every socket and waits until everything is out or the linger times are over. Says what was
+    /// left. Blocks this thread; inside a runtime use [`Context::terminate_async`].
+    pub fn terminate(self) -> LingerReport {
+        self.inner.shutdown();
+        self.inner.wait_for_linger()
+    }
+
+    /// As [`Context::terminate`], without blocking the thread. Cancel safe: what is left goes on in the
+    /// background.
+    pub async fn terminate_async(self) -> LingerReport {
+        self.inner.shutdown();
+        loop {
+            let changed = self.inner.linger_changed.listen();
+            if let Some(report) = self.inner.lingered() {
+                return report;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+}
+
+impl Inner {
+    pub(crate) fn user_added(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The last one waits for what lingers, and switches off the light.
+    pub(crate) fn user_gone(&self) {
+        if self.users.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        let background = self.background.lock().clone();
+        if background.as_ref().is_some_and(|background| background.is_current_thread()) {
+            return;
+        }
+        self.wait_for_linger();
+        if let Some(background) = background {
+            background.stop();
+        }
+        if let Some(flusher) = self.flusher.lock().take() {
+            flusher.stop();
+        }
+    }
+
+    fn shutdown(&self) {
+        self.closed.store(true, Ordering::Release);
+        let sockets: Vec<_> = self.sockets.lock().iter().filter_map(Weak::upgrade).collect();
+        for socket in sockets {
+            socket.close();
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn add_socket(&self, core: &Arc<Core>) {
+        let mut sockets = self.sockets.lock();
+        if sockets.len() == sockets.capacity() {
+            sockets.retain(|socket| socket.strong_count() > 0);
+        }
+        sockets.push(Arc::downgrade(core));
+    }
+
+    /// The background thread, started at the first call.
+    pub(crate) fn background(&self) -> io::Result<Arc<Background>> {
+        let mut background = self.background.lock();
+        if let Some(background) = &*background {
+            return Ok(background.clone());
+        }
+        let started = Arc::new(Background::start()?);
+        *background = Some(started.clone());
+        Ok(started)
+    }
+
+    pub(crate) fn flush_soon(&self, core: Arc<Core>) {
+        let mut flusher = self.flusher.lock();
+        if flusher.is_none() {
+            *flusher = Flusher::start().ok();
+        }
+        match &*flusher {
+            Some(flusher) => flusher.ask(core),
+            // No thread to be had: write in the caller's.
+            None => core.flush_turn(),
+        }
+    }
+
+    pub(crate) fn transport(&self, endpoint: &Endpoint) -> Option<Arc<dyn Transport>> {
+        self.transports.lock().get(endpoint.scheme()).cloned()
+    }
+
+    /// A socket was taken over by its callers: the clock ticks until they are gone.
+    pub(crate) fn add_lease(self: &Arc<Self>, core: Weak<Core>) {
+        let mut leases = self.leases.lock();
+        leases.cores.push(core);
+        if std::mem::replace(&mut leases.ticking, true) {
+            return;
+        }
+        drop(leases);
+        if let Ok(background) = self.background() {
+            background.handle().spawn(clock(Arc::downgrade(self)));
+        }
+    }
+
+    /// One tick; `false` when no lease is left.
+    fn tick(&self) -> bool {
+        let cores = std::mem::take(&mut self.leases.lock().cores);
+        let kept = cores.into_iter().filter(|core| core.upgrade().is_some_and(|core| core.check_lease()));
+        let kept: Vec<_> = kept.collect();
+        let mut leases = self.leases.lock();
+        leases.cores.extend(kept);
+        leases.ticking = !leases.cores.is_empty();
+        leases.ticking
+    }
+}
+
+/// Ticks while any socket is leased.
+async fn clock(context: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        if !context.upgrade().is_some_and(|context| context.tick()) {
+            return;
+        }
+    }
+}
+
+impl Inner {
+    /// Binds an in-process name; returns who waited for it.
+    pub(crate) fn inproc_bind(&self, name: &str, core: &Arc<Core>) -> Result<Vec<(Weak<Core>, PipeId)>, BindError> {
+        let mut names = self.names.lock();
+        let entry = names.entry(name.to_owned()).or_default();
+        if entry.bound.as_ref().is_some_and(|bound| bound.strong_count() > 0) {
+            return Err(BindError::AddressInUse);
+        }
+        entry.bound = Some(Arc::downgrade(core));
+        Ok(std::mem::take(&mut entry.waiting))
+    }
+
+    /// Connects a pipe to an in-process endpoint, now or when somebody binds it.
+    pub(crate) fn inproc_wait(&self, endpoint: &str, core: Weak<Core>, pipe: PipeId) {
+        let name = endpoint.strip_prefix("inproc://").unwrap_or(endpoint);
+        let Some(strong) = core.upgrade() else { return };
+        // The lock order is socket, then names: no socket is asked while the names are held.
+        let binder = self.names.lock().get(name).and_then(|entry| entry.bound.as_ref()?.upgrade());
+        match binder.filter(|binder| !binder.is_closed()) {
+            Some(binder) => strong.marry(pipe, &binder, endpoint),
+            None => self.names.lock().entry(name.to_owned()).or_default().waiting.push((core, pipe)),
+        }
+    }
+
+    pub(crate) fn inproc_unbind(&self, endpoint: &Endpoint) {
+        if let Endpoint::Inproc(name) = endpoint {
+            let mut names = self.names.lock();
+            if let Some(entry) = names.get_mut(name) {
+                entry.bound = None;
+                if entry.waiting.is_empty() {
+                    names.remove(name);
+                }
+            }
+        }
+    }
+
+    /// A pipe no longer waits for a name.
+    pub(crate) fn inproc_forget(&self, core: &Core, pipe: PipeId) {
+        let mut names = self.names.lock();
+        names.retain(|_, entry| {
+            entry.waiting.retain(|(waiting, id)| *id != pipe || !std::ptr::eq(waiting.as_ptr(), core));
+            entry.bound.is_some() || !entry.waiting.is_empty()
+        });
+    }
+
+    pub(crate) fn lingers(&self) {
+        self.lingering.lock().sockets += 1;
+    }
+
+    /// A socket is closed for good.
+    pub(crate) fn closed(&self, core: &Core, report: LingerReport, lingered: bool) {
+        self.sockets.lock().retain(|socket| !std::ptr::eq(socket.as_ptr(), core) && socket.strong_count() > 0);
+        let mut lingering = self.lingering.lock();
+        lingering.report.add(report);
+        if lingered {
+            lingering.sockets -= 1;
+        }
+        drop(lingering);
+        self.linger_done.notify_all();
+        self.linger_changed.notify(usize::MAX);
+    }
+
+    fn lingered(&self) -> Option<LingerReport> {
+        let lingering = self.lingering.lock();
+        (lingering.sockets == 0).then_some(lingering.report)
+    }
+
+    fn wait_for_linger(&self) -> LingerReport {
+        let mut lingering = self.lingering.lock();
+        while lingering.sockets > 0 {
+            self.linger_done.wait(&mut lingering);
+        }
+        lingering.report
+    }
+}

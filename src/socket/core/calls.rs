@@ -1,0 +1,368 @@
+//! Sending and receiving: the three ways to call, over one set of tries.
+//!
+//! A try takes the lock, does the work in the caller's thread and lets go. Waiting happens outside the
+//! lock and always in this order: announce that we wait, try once more, make sure that somebody watches
+//! the descriptor, sleep. Whatever changes after the announcement wakes us.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+
+use super::base::Core;
+use super::signal::{Direction, Waiting};
+use super::state::State;
+use crate::message::Message;
+use crate::pattern::{RecvRefusal, Refusal, SendRefusal};
+use crate::socket::error::{RecvError, SendError, SendErrorKind};
+
+/// What a poller waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interest {
+    pub(crate) recv: bool,
+    pub(crate) send: bool,
+}
+
+impl Interest {
+    /// A message can be received.
+    pub const READABLE: Interest = Interest { recv: true, send: false };
+    /// A message can be sent.
+    pub const WRITABLE: Interest = Interest { recv: false, send: true };
+    /// Either.
+    pub const BOTH: Interest = Interest { recv: true, send: true };
+
+    /// Whether receiving is possible (asked for, in a result).
+    pub fn is_readable(self) -> bool {
+        self.recv
+    }
+
+    /// Whether sending is possible (asked for, in a result).
+    pub fn is_writable(self) -> bool {
+        self.send
+    }
+
+    /// Neither.
+    pub fn is_empty(self) -> bool {
+        !self.recv && !self.send
+    }
+}
+
+fn refused(refusal: SendRefusal) -> SendError {
+    let kind = match refusal.why {
+        Refusal::WouldBlock => SendErrorKind::WouldBlock,
+        Refusal::State => SendErrorKind::State,
+        Refusal::Unroutable => SendErrorKind::Unroutable,
+        Refusal::Invalid(why) => SendErrorKind::Invalid(why),
+    };
+    SendError::new(kind, refusal.message)
+}
+
+fn not_received(refusal: RecvRefusal) -> RecvError {
+    match refusal {
+        RecvRefusal::Empty => RecvError::WouldBlock,
+        RecvRefusal::State => RecvError::State,
+    }
+}
+
+impl Core {
+    /// Hands the message over, or gives it back; does not wait.
+    #[inline]
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), SendError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(SendError::new(SendErrorKind::Closed, message));
+        }
+        match state.send(&self.signal, message) {
+            Ok(()) => {
+                let schedule = state.after_send(&self.signal);
+                self.finish(state);
+                if schedule {
+                    self.schedule_flush();
+                }
+                Ok(())
+            }
+            Err(refusal) => self.send_again(state, refusal),
+        }
+    }
+
+    /// A refusal stands only after the kernel and the peers were asked for room.
+    #[cold]
+    fn send_again(&self, mut state: parking_lot::MutexGuard<'_, State>, refusal: SendRefusal) -> Result<(), SendError> {
+        if refusal.why != Refusal::WouldBlock {
+            self.finish(state);
+            return Err(refused(refusal));
+        }
+        state.flush_dirty(&self.signal);
+        state.look(&self.signal);
+        let result = state.send(&self.signal, refusal.message);
+        state.before_wait(&self.signal);
+        self.finish(state);
+        result.map_err(refused)
+    }
+
+    /// The next message that is known of; asks the kernel only if none is.
+    #[inline]
+    pub(crate) fn try_recv(&self) -> Result<Message, RecvError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(RecvError::Closed);
+        }
+        match state.recv_known(&self.signal) {
+            Ok(message) => {
+                self.finish(state);
+                Ok(message)
+            }
+            Err(RecvRefusal::Empty) => self.recv_again(state),
+            Err(refusal) => Err(not_received(refusal)),
+        }
+    }
+
+    fn recv_again(&self, mut state: parking_lot::MutexGuard<'_, State>) -> Result<Message, RecvError> {
+        state.before_wait(&self.signal);
+        let result = state.recv_looking(&self.signal);
+        self.finish(state);
+        result.map_err(not_received)
+    }
+
+    /// Unlocks, after seeing to pipes that have ended.
+    #[inline]
+    pub(super) fn finish(&self, state: parking_lot::MutexGuard<'_, State>) {
+        if state.pipes.has_closed() {
+            self.settle(state);
+        }
+    }
+
+    /// Up to `max` messages that are there, under one lock.
+    pub(crate) fn try_recv_many(&self, into: &mut Vec<Message>, max: usize) -> Result<usize, RecvError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(RecvError::Closed);
+        }
+        let mut count = 0;
+        let mut last = RecvRefusal::Empty;
+        while count < max {
+            match state.recv_known(&self.signal) {
+                Ok(message) => into.push(message),
+                Err(refusal) => {
+                    last = refusal;
+                    break;
+                }
+            }
+            count += 1;
+        }
+        if count > 0 || max == 0 {
+            self.finish(state);
+            return Ok(count);
+        }
+        if last == RecvRefusal::State {
+            return Err(RecvError::State);
+        }
+        let first = self.recv_again(state)?;
+        into.push(first);
+        Ok(1)
+    }
+
+    /// As many of the messages as there is room for, under one lock; the iterator is not advanced past
+    /// one that was refused, which is returned.
+    pub(crate) fn try_send_many(
+        &self,
+        messages: &mut dyn Iterator<Item = Message>,
+    ) -> (usize, Result<(), SendError>) {
+        let mut count = 0;
+        let mut state = self.lock();
+        let result = loop {
+            let Some(message) = messages.next() else { break Ok(()) };
+            if state.closed {
+                break Err(SendError::new(SendErrorKind::Closed, message));
+            }
+            match state.send(&self.signal, message) {
+                Ok(()) => count += 1,
+                Err(refusal) if refusal.why == Refusal::WouldBlock => {
+                    state.flush_dirty(&self.signal);
+                    state.look(&self.signal);
+                    match state.send(&self.signal, refusal.message) {
+                        Ok(()) => count += 1,
+                        Err(refusal) => break Err(refused(refusal)),
+                    }
+                }
+                Err(refusal) => break Err(refused(refusal)),
+            }
+        };
+        let schedule = count > 0 && state.after_send(&self.signal);
+        self.finish(state);
+        if schedule {
+            self.schedule_flush();
+        }
+        (count, result)
+    }
+
+    /// Writes what was collected; what the kernel does not take goes out by itself later.
+    pub(crate) fn flush(&self) -> usize {
+        let mut state = self.lock();
+        state.before_wait(&self.signal);
+        let left = state.unsent().0;
+        self.finish(state);
+        left
+    }
+
+    /// Whether sending and receiving are possible now.
+    pub(crate) fn poll_ready(&self, interest: Interest) -> Interest {
+        let mut state = self.lock();
+        if state.closed {
+            return interest;
+        }
+        state.used = true;
+        state.before_wait(&self.signal);
+        state.look(&self.signal);
+        let State { pattern, pipes, .. } = &mut *state;
+        let ready = Interest {
+            recv: interest.recv && pattern.can_recv(pipes),
+            send: interest.send && pattern.can_send(pipes),
+        };
+        self.finish(state);
+        ready
+    }
+
+    /// Arranges for the waker behind `waiting` to be woken; `false` if something happened meanwhile.
+    fn arm(&self) -> bool {
+        let mut state = self.lock();
+        self.lease(&mut state);
+        state.watch.as_mut().is_none_or(|watch| watch.by_caller())
+    }
+
+    /// Receives, or registers the task. `slot` lives as long as the caller's future.
+    pub(crate) fn poll_recv<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        slot: &mut Option<Waiting<'a>>,
+    ) -> Poll<Result<Message, RecvError>> {
+        loop {
+            match self.try_recv() {
+                Err(RecvError::WouldBlock) => ready!(self.poll_wait(cx, slot, Direction::Recv)),
+                done => {
+                    *slot = None;
+                    return Poll::Ready(done);
+                }
+            }
+        }
+    }
+
+    /// Sends what is in `left`, or registers the task. Leaves `None` there once it is sent.
+    pub(crate) fn poll_send<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        slot: &mut Option<Waiting<'a>>,
+        left: &mut Option<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        while let Some(message) = left.take() {
+            match self.try_send(message) {
+                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                    *left = Some(error.into_message());
+                    ready!(self.poll_wait(cx, slot, Direction::Send));
+                }
+                done => {
+                    *slot = None;
+                    return Poll::Ready(done);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Counts calls; `true` once in so many.
+    #[inline]
+    pub(crate) fn breath(&self, every: u32) -> bool {
+        // Lost counts do not matter, so a load and a store will do.
+        let count = self.calls.load(std::sync::atomic::Ordering::Relaxed).wrapping_add(1);
+        self.calls.store(count, std::sync::atomic::Ordering::Relaxed);
+        count % every == 0
+    }
+
+    /// Peers or subscribers came or went.
+    pub(crate) fn wait_change(&self) -> event_listener::EventListener {
+        self.signal.wait_change()
+    }
+
+    /// One step of waiting: announce, or arm and sleep. `Ready` means: try again.
+    pub(crate) fn poll_wait<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        slot: &mut Option<Waiting<'a>>,
+        direction: Direction,
+    ) -> Poll<()> {
+        let Some(waiting) = slot else {
+            *slot = Some(self.signal.wait(direction));
+            return Poll::Ready(());
+        };
+        if !self.arm() {
+            return Poll::Ready(());
+        }
+        ready!(Pin::new(&mut waiting.listener).poll(cx));
+        *slot = None;
+        Poll::Ready(())
+    }
+
+    /// Waits in this thread until `attempt` has an answer or the time is over. `None` is for ever.
+    pub(crate) fn block_on<T>(&self, deadline: Option<Instant>, mut attempt: impl FnMut() -> Option<T>) -> Result<T, WaitError> {
+        if let Some(done) = attempt() {
+            return Ok(done);
+        }
+        let _polling = self.signal.poll_descriptor();
+        let descriptor = self.descriptor().map_err(WaitError::Io)?;
+        loop {
+            if let Some(done) = attempt() {
+                return Ok(done);
+            }
+            {
+                let mut state = self.lock();
+                self.lease(&mut state);
+                if let Some(watch) = &mut state.watch {
+                    watch.by_thread();
+                }
+            }
+            let timeout = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Err(WaitError::TimedOut),
+                left => left.map(timespec),
+            };
+            match rustix::event::poll(&mut [PollFd::new(&*descriptor, PollFlags::IN)], timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(WaitError::Io(error.into())),
+            }
+        }
+    }
+
+    /// The descriptor that becomes readable when something may have changed.
+    pub(crate) fn descriptor(&self) -> std::io::Result<Arc<mio::Registry>> {
+        let mut state = self.lock();
+        self.ensure_watch(&mut state)?;
+        match &state.watch {
+            Some(watch) => Ok(Arc::new(watch.registry().try_clone()?)),
+            None => Err(std::io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Counts a thread that waits on [`Core::descriptor`] by itself, and keeps others away from it.
+    pub(crate) fn poll_guard(&self) -> super::signal::Polling<'_> {
+        let guard = self.signal.poll_descriptor();
+        let mut state = self.lock();
+        self.lease(&mut state);
+        if let Some(watch) = &mut state.watch {
+            watch.by_thread();
+        }
+        guard
+    }
+}
+
+/// Why a blocking wait ended without an answer.
+pub(crate) enum WaitError {
+    TimedOut,
+    Io(std::io::Error),
+}
+
+pub(crate) fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: duration.subsec_nanos().into() }
+}

@@ -1,0 +1,107 @@
+//! When collected bytes are written: pure, time passed in.
+//!
+//! ```text
+//!              first send since the caller last waited          a send follows a send
+//!   quiet ───────────────────── write at once ───► streaming ─────────── collect ───► scheduled
+//!     ▲                                                ▲                                  │
+//!     └── the caller waits: write ──┘                  └─── somebody's turn came: write ──┘
+//! ```
+//!
+//! Whoever waits for an answer has written the question; whoever streams pays one system call for many
+//! messages. A full outbox is written by the lane itself, whatever the state. There is no timer.
+
+use std::time::{Duration, Instant};
+
+/// A stream with longer gaps than this gains nothing from collecting. About twice what it takes another
+/// thread to wake up and write.
+const GAP: Duration = Duration::from_micros(50);
+
+/// What to do with what was just collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Advice {
+    /// Write now, in this thread.
+    Write,
+    /// Collect; somebody will write.
+    Collect,
+    /// Collect, and see to it that somebody writes.
+    Schedule,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FlushPolicy {
+    streaming: bool,
+    scheduled: bool,
+    last: Option<Instant>,
+}
+
+impl FlushPolicy {
+    /// A message was collected.
+    #[inline]
+    pub(super) fn on_send(&mut self, now: impl FnOnce() -> Instant) -> Advice {
+        if self.scheduled {
+            return Advice::Collect;
+        }
+        if !self.streaming {
+            self.streaming = true;
+            self.last = None;
+            return Advice::Write;
+        }
+        let now = now();
+        let alone = self.last.is_some_and(|last| now.duration_since(last) > GAP);
+        self.last = Some(now);
+        if alone {
+            return Advice::Write;
+        }
+        self.scheduled = true;
+        Advice::Schedule
+    }
+
+    /// The caller is about to wait, or found nothing to receive: everything was written.
+    #[inline]
+    pub(super) fn on_wait(&mut self) {
+        self.streaming = false;
+    }
+
+    /// The scheduled write was done.
+    pub(super) fn on_turn(&mut self, now: Instant) {
+        self.scheduled = false;
+        self.last = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn question_and_answer_always_write_at_once() {
+        let mut policy = FlushPolicy::default();
+        for _ in 0..3 {
+            assert_eq!(policy.on_send(|| panic!("no clock is read")), Advice::Write);
+            policy.on_wait();
+        }
+    }
+
+    #[test]
+    fn a_stream_is_collected_and_scheduled_once_a_turn() {
+        let start = Instant::now();
+        let mut policy = FlushPolicy::default();
+        assert_eq!(policy.on_send(|| start), Advice::Write);
+        assert_eq!(policy.on_send(|| start), Advice::Schedule);
+        assert_eq!(policy.on_send(|| start), Advice::Collect);
+        policy.on_turn(start);
+        assert_eq!(policy.on_send(|| start), Advice::Schedule);
+    }
+
+    #[test]
+    fn sends_with_long_gaps_are_written_one_by_one() {
+        let start = Instant::now();
+        let mut policy = FlushPolicy::default();
+        policy.on_send(|| start);
+        policy.on_send(|| start);
+        policy.on_turn(start);
+        assert_eq!(policy.on_send(|| start + 2 * GAP), Advice::Write);
+        assert_eq!(policy.on_send(|| start + 4 * GAP), Advice::Write);
+        assert_eq!(policy.on_send(|| start + 4 * GAP), Advice::Schedule);
+    }
+}

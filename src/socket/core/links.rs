@@ -1,0 +1,311 @@
+//! Links coming and going: what sessions tell the socket, and what becomes of pipes that have ended.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::MutexGuard;
+
+use super::base::Core;
+use super::state::State;
+use crate::config::{Options, SocketKind};
+use crate::message::{Frame, Message};
+use crate::pattern::PipeEvent;
+use crate::pipe::{Bell, CloseCause, CloseKind, Packet, PeerInfo, Pipe, PipeId};
+use crate::session::{Arrival, Line, LinkOwner, MonitorEvent, MonitorKind};
+use crate::transport::{InprocEnd, Link, inproc_pair};
+
+impl LinkOwner for Core {
+    fn kind(&self) -> SocketKind {
+        self.kind
+    }
+
+    fn options(&self) -> Options {
+        Core::options(self)
+    }
+
+    fn link_up(&self, arrival: &Arrival, link: Link) -> bool {
+        let endpoint = match arrival {
+            Arrival::Dialed(line) => line.endpoint.to_string(),
+            Arrival::Accepted(endpoint) => endpoint.clone(),
+        };
+        let address = link.address.clone();
+        let mut state = self.lock();
+        if state.closed && !matches!(arrival, Arrival::Dialed(_)) {
+            return false;
+        }
+        if self.ensure_watch(&mut state).is_err() {
+            return false;
+        }
+        let Some((id, new)) = self.place(&mut state, arrival, &link, &endpoint) else { return false };
+        if state.watch.as_ref().is_none_or(|watch| watch.add(link.fd, id).is_err()) {
+            state.pipes.note_closed(id, CloseCause::new(CloseKind::Io, "the descriptor cannot be watched"));
+        }
+        let heartbeat = state.options.heartbeat_interval;
+        self.tell(&endpoint, Some(&address), MonitorKind::HandshakeSucceeded);
+        attach(&mut state, id, new, |pipe| pipe.attach(link.lane, true));
+        state.flush_dirty(&self.signal);
+        state.flush_pipe(id, &self.signal);
+        if !state.attended {
+            state.read_ahead(id);
+        }
+        self.finish(state);
+        self.signal.wake_readable();
+        self.signal.wake_writable();
+        self.signal.wake_changed();
+        if let Some(interval) = heartbeat {
+            self.start_ticks(interval / 4);
+        }
+        true
+    }
+
+    fn gave_up(&self, line: &Line) {
+        let mut state = self.lock();
+        let pipe = line.pipe.lock().take();
+        state.connected.retain(|connected| connected.line.as_ref().is_none_or(|known| !std::ptr::eq(&**known, line)));
+        if let Some(id) = pipe {
+            state.remove_pipe(id);
+        }
+        self.finish(state);
+        self.tell(&line.endpoint.to_string(), None, MonitorKind::Closed);
+        self.signal.wake_changed();
+        self.signal.wake_writable();
+        self.signal.served.notify_one();
+    }
+
+    fn event(&self, event: MonitorEvent) {
+        self.monitor.publish(event);
+    }
+
+    fn wants_ticks(&self) {
+        self.start_ticks(Duration::from_millis(100));
+    }
+}
+
+/// Gives a pipe its lane and tells the pattern, in the order patterns rely on.
+fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce(&mut Pipe)) {
+    let hello = state.options.hello_msg.clone();
+    if new {
+        state.pattern.on_event(&mut state.pipes, id, PipeEvent::Attached);
+    }
+    if let Some(pipe) = state.pipes.get_mut(id) {
+        give(pipe);
+    }
+    state.pattern.on_event(&mut state.pipes, id, PipeEvent::LinkUp);
+    if let Some(hello) = hello {
+        let _ = state.pipes.try_send(id, Packet::Message(Message::from(Frame::from(hello))));
+    }
+    state.pattern.on_event(&mut state.pipes, id, PipeEvent::Readable);
+    state.pattern.on_event(&mut state.pipes, id, PipeEvent::Writable);
+}
+
+impl Core {
+    /// The pipe for a new link, and whether it is new to the pattern.
+    fn place(&self, state: &mut State, arrival: &Arrival, link: &Link, endpoint: &str) -> Option<(PipeId, bool)> {
+        let fill = |info: &mut PeerInfo| {
+            info.endpoint = endpoint.to_owned();
+            info.address = link.address.clone();
+            info.kind = link.peer.kind;
+            info.routing_id = link.peer.routing_id.clone();
+            info.metadata = link.peer.metadata.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+            info.user_id = link.user_id.clone();
+        };
+        if let Arrival::Dialed(line) = arrival
+            && let Some(id) = *line.pipe.lock()
+        {
+            let pipe = state.pipes.get_mut(id)?;
+            fill(&mut pipe.info);
+            return Some((id, false));
+        }
+        let mut info = PeerInfo { number: state.number(), ..PeerInfo::default() };
+        fill(&mut info);
+        let line = match arrival {
+            Arrival::Dialed(line) => Some(line),
+            Arrival::Accepted(_) => None,
+        };
+        info.connected_side = line.is_some();
+        info.assigned_id = line.and_then(|line| line.assigned_id.clone());
+        let (send, recv) = state.limits();
+        let id = state.pipes.insert(Pipe::new(info, send, recv, state.options.conflate));
+        if let Some(line) = line {
+            *line.pipe.lock() = Some(id);
+            state.lines.insert(id, line.clone());
+        }
+        Some((id, true))
+    }
+
+    /// Marries a pipe of ours with a socket in the same process that is bound.
+    pub(crate) fn marry(&self, pipe: PipeId, binder: &Arc<Core>, endpoint: &str) {
+        if std::ptr::eq(self, &**binder) {
+            return;
+        }
+        let (own_limits, own_conflate, own_id, number) = {
+            let mut state = self.lock();
+            let number = state.number();
+            if state.pipes.get(pipe).is_none() {
+                return;
+            }
+            (state.limits(), state.options.conflate, state.options.routing_id.clone(), number)
+        };
+        let mut state = binder.lock();
+        if state.closed || !self.kind.accepts(binder.kind) {
+            drop(state);
+            self.refuse(pipe, "the bound socket is of an incompatible kind");
+            return;
+        }
+        let info = PeerInfo {
+            number: state.number(),
+            endpoint: endpoint.to_owned(),
+            kind: Some(self.kind),
+            routing_id: own_id,
+            ..PeerInfo::default()
+        };
+        let _ = number;
+        let (send, recv) = state.limits();
+        let conflate = state.options.conflate;
+        let far = state.pipes.insert(Pipe::new(info, send, recv, conflate));
+        let far_id = state.options.routing_id.clone();
+        let (ours, theirs) = inproc_pair(
+            &InprocEnd {
+                bell: Bell { door: self.signal.clone(), pipe },
+                send: own_limits.0,
+                recv: own_limits.1,
+                conflate: own_conflate,
+            },
+            &InprocEnd { bell: Bell { door: binder.signal.clone(), pipe: far }, send, recv, conflate },
+        );
+        attach(&mut state, far, true, |pipe| pipe.attach(theirs, false));
+        binder.finish(state);
+        let mut state = self.lock();
+        if let Some(pipe) = state.pipes.get_mut(pipe) {
+            pipe.info.kind = Some(binder.kind);
+            pipe.info.routing_id = far_id;
+        }
+        let new = !state.pattern_knows(pipe);
+        attach(&mut state, pipe, new, |pipe| pipe.attach(ours, false));
+        self.finish(state);
+        for core in [self, &**binder] {
+            core.signal.wake_readable();
+            core.signal.wake_writable();
+            core.signal.wake_changed();
+        }
+    }
+
+    fn refuse(&self, pipe: PipeId, why: &str) {
+        let mut state = self.lock();
+        state.pipes.note_closed(pipe, CloseCause::new(CloseKind::Local, why));
+        self.finish(state);
+    }
+
+    /// Sees to pipes that have ended, then unlocks.
+    #[cold]
+    pub(super) fn settle(&self, mut state: MutexGuard<'_, State>) {
+        let mut rejoin = Vec::new();
+        while let Some((id, cause)) = state.next_closed() {
+            self.link_lost(&mut state, id, cause, &mut rejoin);
+        }
+        drop(state);
+        self.signal.wake_readable();
+        self.signal.wake_writable();
+        self.signal.wake_changed();
+        self.signal.served.notify_one();
+        for (name, id) in rejoin {
+            self.context.inproc_wait(&name, self.me.clone(), id);
+        }
+    }
+
+    fn link_lost(&self, state: &mut State, id: PipeId, cause: CloseCause, rejoin: &mut Vec<(String, PipeId)>) {
+        let Some(pipe) = state.pipes.get(id) else { return };
+        if pipe.has_ended() {
+            state.remove_pipe(id);
+            return;
+        }
+        let endpoint = pipe.info.endpoint.clone();
+        let address = pipe.info.address.clone();
+        let had_lane = pipe.has_lane();
+        let connected = pipe.info.connected_side;
+        let inproc = endpoint.starts_with("inproc://");
+        if had_lane && !inproc {
+            self.tell(&endpoint, Some(&address), MonitorKind::Disconnected { reason: cause.to_string() });
+        }
+        let line = state.lines.get(&id).cloned();
+        let lasting = connected && cause.kind != CloseKind::Local && !state.options.immediate && !state.closed;
+        if lasting && had_lane && (line.is_some() || inproc) {
+            self.wait_for_next_link(state, id);
+            if inproc {
+                rejoin.push((endpoint, id));
+            }
+        } else {
+            if let Some(line) = &line {
+                line.pipe.lock().take();
+                if cause.kind == CloseKind::Local {
+                    state.drop_connected(id);
+                }
+            }
+            self.part(state, id, cause);
+        }
+        if let Some(line) = line {
+            line.lost.notify_one();
+        }
+    }
+
+    /// A connected-side pipe outlives its link.
+    fn wait_for_next_link(&self, state: &mut State, id: PipeId) {
+        let hiccup = state.options.hiccup_msg.clone();
+        if let Some(pipe) = state.pipes.get_mut(id) {
+            drop(pipe.detach());
+            pipe.counters.reconnects += 1;
+            pipe.info.address.clear();
+            if let Some(hiccup) = &hiccup {
+                pipe.inject(Message::from(Frame::from(hiccup.clone())));
+            }
+        }
+        state.pattern.on_event(&mut state.pipes, id, PipeEvent::LinkDown);
+        if hiccup.is_some() {
+            state.pattern.on_event(&mut state.pipes, id, PipeEvent::Readable);
+        }
+    }
+
+    /// An accepted pipe ends with its link; a last message of the options' may still be delivered.
+    fn part(&self, state: &mut State, id: PipeId, cause: CloseCause) {
+        let farewell = state.options.disconnect_msg.clone().filter(|_| !state.closed && state.kind.can_recv());
+        match (farewell, state.pipes.get_mut(id)) {
+            (Some(farewell), Some(pipe)) if !pipe.info.connected_side && pipe.has_lane() => {
+                drop(pipe.detach());
+                pipe.inject(Message::from(Frame::from(farewell)));
+                pipe.end(cause);
+                state.pattern.on_event(&mut state.pipes, id, PipeEvent::Readable);
+            }
+            _ => state.remove_pipe(id),
+        }
+    }
+
+    /// Starts the heartbeat's clock, once.
+    fn start_ticks(&self, period: Duration) {
+        if self.ticking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let period = period.clamp(Duration::from_millis(2), Duration::from_millis(500));
+        if let Ok(background) = self.background() {
+            background.handle().spawn(super::lease::tick(self.me.clone(), period));
+        }
+    }
+}
+
+impl State {
+    /// Forgets a connected endpoint whose pipe is gone, and stops its dialer.
+    pub(super) fn drop_connected(&mut self, id: PipeId) {
+        self.connected.retain(|connected| {
+            let gone = connected.pipe == Some(id);
+            if gone && let Some(task) = &connected.task {
+                task.abort();
+            }
+            !gone
+        });
+    }
+
+    /// With `immediate` a pattern does not know a pipe before its link is up.
+    pub(super) fn pattern_knows(&self, id: PipeId) -> bool {
+        !self.options.immediate || self.pipes.get(id).is_some_and(|pipe| !pipe.info.connected_side)
+    }
+}

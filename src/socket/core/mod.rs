@@ -1,0 +1,27 @@
+//! The inside of a socket: one lock, the waiting around it, and what goes on while no caller is there.
+//!
+//! ```text
+//!   handle ──► calls ──► state (the lock) ──► pattern, pipes, lanes
+//!                │            ▲
+//!              wait ◄─ signal ┘◄── links (session) ◄── lease, linger (the context's thread)
+//! ```
+
+mod base;
+mod calls;
+mod endpoints;
+mod flush;
+mod lease;
+mod linger;
+mod links;
+mod signal;
+mod state;
+mod stats;
+mod watch;
+
+pub(crate) use base::Core;
+pub use calls::Interest;
+pub(crate) use calls::{WaitError, timespec};
+pub(crate) use lease::TICK;
+pub use linger::LingerReport;
+pub(crate) use signal::{Direction, Signal};
+pub use stats::{PeerStats, SocketStats};

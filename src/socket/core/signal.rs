@@ -1,0 +1,199 @@
+//! How the waiting are woken.
+//!
+//! ```text
+//!   descriptor ready ─┐                       ┌─► async callers (event listeners)
+//!   in-process peer  ─┼─► Signal ─────────────┼─► threads in poll(2)  (an eventfd inside the socket's epoll)
+//!   close            ─┘                       └─► the context's thread, when no caller is there
+//! ```
+//!
+//! A signal never takes the socket's lock, so it may be rung from anywhere, even under another socket's.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::task::Wake;
+
+use event_listener::{Event, EventListener};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::pipe::{Doorbell, PipeId};
+
+/// What an in-process peer did to a pipe of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ring {
+    Readable,
+    Writable,
+}
+
+/// Which way a caller waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Send,
+    Recv,
+}
+
+/// See the file's text.
+#[derive(Default)]
+pub(crate) struct Signal {
+    readable: Event,
+    writable: Event,
+    /// Peers or subscribers came or went.
+    changed: Event,
+    inbox: Mutex<Vec<(PipeId, Ring)>>,
+    has_inbox: AtomicBool,
+    /// Async callers that wait.
+    waiting: AtomicUsize,
+    /// Threads that wait on the descriptor.
+    polling: AtomicUsize,
+    /// A caller was here lately, so the context's thread stays away.
+    pub(super) leased: AtomicBool,
+    waker: OnceLock<mio::Waker>,
+    /// Asks the context's thread to look after the socket.
+    pub(super) service: Notify,
+    /// The context's thread has looked after it.
+    pub(super) served: Notify,
+}
+
+/// One waiting async caller; counts itself out when dropped.
+pub(crate) struct Waiting<'a> {
+    signal: &'a Signal,
+    pub(crate) listener: EventListener,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.signal.waiting.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// One thread that waits on the descriptor.
+pub(crate) struct Polling<'a>(&'a Signal);
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.0.polling.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Signal {
+    pub(super) fn set_waker(&self, waker: mio::Waker) {
+        let _ = self.waker.set(waker);
+    }
+
+    pub(crate) fn wait(&self, direction: Direction) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        // Pairs with the fence in `post`: either the bell sees us wait, or we see what it posted.
+        fence(Ordering::SeqCst);
+        let listener = match direction {
+            Direction::Send => self.writable.listen(),
+            Direction::Recv => self.readable.listen(),
+        };
+        Waiting { signal: self, listener }
+    }
+
+    /// Waits for peers or subscribers to change.
+    pub(crate) fn wait_change(&self) -> EventListener {
+        self.changed.listen()
+    }
+
+    pub(crate) fn poll_descriptor(&self) -> Polling<'_> {
+        self.polling.fetch_add(1, Ordering::SeqCst);
+        // Pairs with the fence in `post`.
+        fence(Ordering::SeqCst);
+        Polling(self)
+    }
+
+    pub(super) fn anyone_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    pub(super) fn anyone_polling(&self) -> bool {
+        self.polling.load(Ordering::Acquire) > 0
+    }
+
+    /// Something may be received: wakes one receiver.
+    pub(super) fn wake_readable(&self) {
+        if self.anyone_waiting() {
+            self.readable.notify_additional(1);
+        }
+        self.wake_polling();
+    }
+
+    /// There may be room: wakes one sender.
+    pub(super) fn wake_writable(&self) {
+        if self.anyone_waiting() {
+            self.writable.notify_additional(1);
+        }
+        self.wake_polling();
+    }
+
+    /// Peers or subscribers came or went.
+    pub(super) fn wake_changed(&self) {
+        self.changed.notify(usize::MAX);
+    }
+
+    fn wake_polling(&self) {
+        if self.anyone_polling()
+            && let Some(waker) = self.waker.get()
+        {
+            // Fails only if the descriptor is gone, and then nobody waits on it.
+            let _ = waker.wake();
+        }
+    }
+
+    /// Wakes everybody: the socket is closed.
+    pub(super) fn wake_all(&self) {
+        self.readable.notify(usize::MAX);
+        self.writable.notify(usize::MAX);
+        self.wake_changed();
+        self.wake_polling();
+        self.service.notify_one();
+    }
+
+    #[inline]
+    pub(super) fn has_inbox(&self) -> bool {
+        self.has_inbox.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take_inbox(&self, into: &mut Vec<(PipeId, Ring)>) {
+        if self.has_inbox.swap(false, Ordering::AcqRel) {
+            into.append(&mut self.inbox.lock());
+        }
+    }
+
+    fn post(&self, pipe: PipeId, ring: Ring) {
+        self.inbox.lock().push((pipe, ring));
+        self.has_inbox.store(true, Ordering::Release);
+        // Pairs with the fences in `wait` and `poll_descriptor`.
+        fence(Ordering::SeqCst);
+    }
+}
+
+impl Doorbell for Signal {
+    fn readable(&self, pipe: PipeId) {
+        self.post(pipe, Ring::Readable);
+        self.wake_readable();
+        self.wake_changed();
+    }
+
+    fn writable(&self, pipe: PipeId) {
+        self.post(pipe, Ring::Writable);
+        self.wake_writable();
+    }
+}
+
+/// The socket's descriptor is ready.
+impl Wake for Signal {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &std::sync::Arc<Self>) {
+        if self.anyone_waiting() {
+            self.readable.notify_additional(1);
+            self.writable.notify_additional(1);
+        } else if !self.leased.load(Ordering::Acquire) {
+            self.service.notify_one();
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! What a socket's lock protects: the pattern, the pipes and the descriptor.
+//!
+//! Plain, synchronous code. Everything here runs in the thread of whoever holds the lock: the caller in
+//! the common case, the context's thread when no caller is there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::AbortHandle;
+
+use super::flush::{Advice, FlushPolicy};
+use super::signal::{Ring, Signal};
+use super::watch::{Ready, Watch};
+use crate::config::{Endpoint, Options, SocketKind};
+use crate::message::Message;
+use crate::pattern::{Pattern, PipeEvent, RecvRefusal, SendRefusal};
+use crate::pipe::{CloseCause, Counters, Flush, LaneEvent, Limits, Pipe, PipeId, Pipes};
+use crate::session::Line;
+
+/// Received bytes kept per link while nobody receives; the rest waits in the kernel and holds the peer up.
+const READ_AHEAD: usize = 64 * 1024;
+/// Receives after which the other links get a chance to be noticed.
+const LOOK_EVERY: u32 = 64;
+
+/// A bound endpoint.
+pub(super) struct Bound {
+    pub(super) endpoint: Endpoint,
+    /// The accepting task; none for inproc.
+    pub(super) task: Option<AbortHandle>,
+}
+
+/// A connected endpoint.
+pub(super) struct Connected {
+    pub(super) endpoint: Endpoint,
+    pub(super) line: Option<Arc<Line>>,
+    pub(super) pipe: Option<PipeId>,
+    pub(super) task: Option<AbortHandle>,
+}
+
+/// See the file's text.
+pub(super) struct State {
+    pub(super) kind: SocketKind,
+    pub(super) options: Options,
+    pub(super) pattern: Box<dyn Pattern>,
+    pub(super) pipes: Pipes,
+    // Dropped after the pipes, whose descriptors it watches.
+    pub(super) watch: Option<Watch>,
+    pub(super) flush: FlushPolicy,
+    pub(super) closed: bool,
+    pub(super) bound: Vec<Bound>,
+    pub(super) connected: Vec<Connected>,
+    pub(super) lines: HashMap<PipeId, Arc<Line>>,
+    pub(super) last_endpoint: Option<Endpoint>,
+    /// What went through pipes that are gone.
+    pub(super) past: Counters,
+    pub(super) next_number: u64,
+    /// Callers look after the socket (see `lease.rs`); else the context's thread reads ahead.
+    pub(super) attended: bool,
+    /// A caller was here since the last tick of the lease.
+    pub(super) used: bool,
+    pub(super) idle_ticks: u32,
+    since_look: u32,
+    ready: Vec<Ready>,
+    rings: Vec<(PipeId, Ring)>,
+}
+
+impl State {
+    pub(super) fn new(kind: SocketKind, options: Options, pattern: Box<dyn Pattern>) -> Self {
+        State {
+            kind,
+            options,
+            pattern,
+            pipes: Pipes::default(),
+            watch: None,
+            flush: FlushPolicy::default(),
+            closed: false,
+            bound: Vec::new(),
+            connected: Vec::new(),
+            lines: HashMap::new(),
+            last_endpoint: None,
+            past: Counters::default(),
+            next_number: 1,
+            attended: false,
+            used: false,
+            idle_ticks: 0,
+            since_look: 0,
+            ready: Vec::new(),
+            rings: Vec::new(),
+        }
+    }
+
+    pub(super) fn limits(&self) -> (Limits, Limits) {
+        let options = &self.options;
+        (
+            Limits { messages: options.send_hwm, bytes: options.send_hwm_bytes },
+            Limits { messages: options.recv_hwm, bytes: options.recv_hwm_bytes },
+        )
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    /// One receive without asking the kernel what is ready, unless it is time to.
+    #[inline]
+    pub(super) fn recv_known(&mut self, signal: &Signal) -> Result<Message, RecvRefusal> {
+        self.used = true;
+        if signal.has_inbox() {
+            self.sort_inbox(signal);
+        }
+        self.since_look += 1;
+        if self.since_look >= LOOK_EVERY && self.pipes.len() > 1 {
+            self.look(signal);
+        }
+        self.pattern.try_recv(&mut self.pipes)
+    }
+
+    /// One receive that has looked everywhere.
+    pub(super) fn recv_looking(&mut self, signal: &Signal) -> Result<Message, RecvRefusal> {
+        let first = self.recv_known(signal);
+        if !matches!(first, Err(RecvRefusal::Empty)) {
+            return first;
+        }
+        self.look(signal);
+        self.pattern.try_recv(&mut self.pipes)
+    }
+
+    /// One send; a refusal has looked everywhere for room.
+    #[inline]
+    pub(super) fn send(&mut self, signal: &Signal, message: Message) -> Result<(), SendRefusal> {
+        if signal.has_inbox() {
+            self.sort_inbox(signal);
+        }
+        self.pattern.try_send(&mut self.pipes, message)
+    }
+
+    /// After one or more sends: writes, or says that somebody must be asked to.
+    #[inline]
+    pub(super) fn after_send(&mut self, signal: &Signal) -> bool {
+        if !self.pipes.has_dirty() {
+            return false;
+        }
+        match self.flush.on_send(Instant::now) {
+            Advice::Write => {
+                self.flush_dirty(signal);
+                false
+            }
+            Advice::Collect => false,
+            Advice::Schedule => true,
+        }
+    }
+
+    /// The caller waits, or found nothing: whatever was collected goes out.
+    #[inline]
+    pub(super) fn before_wait(&mut self, signal: &Signal) {
+        self.flush.on_wait();
+        self.flush_dirty(signal);
+    }
+
+    pub(super) fn flush_dirty(&mut self, signal: &Signal) {
+        while let Some(id) = self.pipes.pop_dirty() {
+            self.flush_pipe(id, signal);
+        }
+    }
+
+    /// Writes what one pipe has; tells the pattern when that made room.
+    pub(super) fn flush_pipe(&mut self, id: PipeId, signal: &Signal) {
+        let Some(pipe) = self.pipes.get_mut(id) else { return };
+        let waited = pipe.has_pending();
+        let Some(lane) = pipe.lane_mut() else { return };
+        let mut result = lane.flush();
+        if waited && result == Flush::Done {
+            pipe.feed();
+            result = pipe.lane_mut().map_or(Flush::Done, |lane| lane.flush());
+        }
+        if result == Flush::Done && waited {
+            self.made_room(id, signal);
+        }
+    }
+
+    fn made_room(&mut self, id: PipeId, signal: &Signal) {
+        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Writable);
+        signal.wake_writable();
+    }
+
+    /// Asks the kernel and the in-process peers what has changed, and acts on it.
+    pub(super) fn look(&mut self, signal: &Signal) {
+        self.since_look = 0;
+        self.sort_inbox(signal);
+        let Some(watch) = &mut self.watch else { return };
+        let mut ready = std::mem::take(&mut self.ready);
+        while watch.look(&mut ready) {}
+        for event in ready.drain(..) {
+            self.on_ready(event, signal);
+        }
+        self.ready = ready;
+    }
+
+    fn on_ready(&mut self, event: Ready, signal: &Signal) {
+        let Some(pipe) = self.pipes.get_mut(event.pipe) else { return };
+        let waits = pipe.depth().messages > 0;
+        let Some(lane) = pipe.lane_mut() else { return };
+        if event.writable {
+            let _ = lane.on_event(LaneEvent::Writable);
+            if waits {
+                self.flush_pipe(event.pipe, signal);
+                self.made_room(event.pipe, signal);
+            }
+        }
+        if event.readable || event.hangup {
+            self.on_readable(event.pipe, event.hangup, signal);
+        }
+    }
+
+    fn on_readable(&mut self, id: PipeId, hangup: bool, signal: &Signal) {
+        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { return };
+        let _ = lane.on_event(if hangup { LaneEvent::Hangup } else { LaneEvent::Readable });
+        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Readable);
+        if hangup || !self.attended || !self.kind.can_recv() {
+            self.read_ahead(id);
+        }
+        signal.wake_readable();
+        if matches!(self.kind, SocketKind::Pub | SocketKind::XPub) {
+            signal.wake_changed();
+        }
+    }
+
+    /// Lets a lane read while nobody receives, and notes its end.
+    pub(super) fn read_ahead(&mut self, id: PipeId) {
+        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { return };
+        if let Some(cause) = lane.on_event(LaneEvent::Prefetch(READ_AHEAD)) {
+            self.pipes.note_closed(id, cause);
+        } else if self.kind == SocketKind::Push {
+            self.discard_inbound(id);
+        }
+    }
+
+    /// Nothing is to be received on a PUSH socket, so nothing may pile up there.
+    fn discard_inbound(&mut self, id: PipeId) {
+        while self.pipes.try_recv(id).is_some() {
+            self.pipes.count_drop(Some(id), crate::pipe::DropReason::Ignored);
+        }
+    }
+
+    /// Acts on what in-process peers did.
+    pub(super) fn sort_inbox(&mut self, signal: &Signal) {
+        let mut rings = std::mem::take(&mut self.rings);
+        signal.take_inbox(&mut rings);
+        for (id, ring) in rings.drain(..) {
+            if self.pipes.get(id).is_none() {
+                continue;
+            }
+            if let Some(pipe) = self.pipes.get_mut(id)
+                && ring == Ring::Writable
+            {
+                pipe.feed();
+            }
+            let event = if ring == Ring::Readable { PipeEvent::Readable } else { PipeEvent::Writable };
+            self.pattern.on_event(&mut self.pipes, id, event);
+            if ring == Ring::Readable {
+                // The peer may be gone, which a socket that never receives would not notice.
+                self.read_ahead(id);
+            }
+            match ring {
+                Ring::Readable => signal.wake_readable(),
+                Ring::Writable => signal.wake_writable(),
+            }
+        }
+        self.rings = rings;
+    }
+
+    /// The callers are gone: whatever they left half-read or half-written is seen to.
+    pub(super) fn take_over(&mut self, signal: &Signal) {
+        self.attended = false;
+        self.look(signal);
+        for id in self.pipes.ids() {
+            self.read_ahead(id);
+        }
+        self.flush_dirty(signal);
+    }
+
+    /// Time passes for every lane (heartbeats).
+    pub(super) fn tick(&mut self, now: Instant) {
+        for id in self.pipes.ids() {
+            let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { continue };
+            let _ = lane.on_event(LaneEvent::Tick(now));
+            self.read_ahead(id);
+        }
+    }
+
+    /// What is not out yet, over all pipes.
+    pub(super) fn unsent(&self) -> (usize, usize) {
+        self.pipes.iter().map(|(_, pipe)| pipe.depth()).fold((0, 0), |(messages, bytes), depth| {
+            (messages + depth.messages, bytes + depth.bytes)
+        })
+    }
+
+    /// Takes a pipe out for good.
+    pub(super) fn remove_pipe(&mut self, id: PipeId) {
+        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Detached);
+        self.lines.remove(&id);
+        if let Some(mut pipe) = self.pipes.remove(id) {
+            let left = pipe.depth().messages;
+            drop(pipe.detach());
+            pipe.counters.drops.add(crate::pipe::DropReason::LinkLost, left as u64);
+            self.past.merge(&pipe.counters);
+        }
+    }
+
+    pub(super) fn next_closed(&mut self) -> Option<(PipeId, CloseCause)> {
+        self.pipes.pop_closed()
+    }
+}

@@ -1,0 +1,21 @@
+//! Sockets: the floor where patterns and transports meet, and the public API.
+
+mod background;
+mod context;
+mod core;
+mod error;
+mod handle;
+mod kinds;
+mod poller;
+mod receive;
+mod send;
+mod streams;
+mod subscribe;
+
+pub use self::core::{Interest, LingerReport, PeerStats, SocketStats};
+pub use context::Context;
+pub use error::{BindError, ConnectError, EndpointNotFound, RecvError, SendError, SendErrorKind, SubscribeError};
+pub use handle::Socket;
+pub use kinds::{AnySocket, Dealer, Kind, Pair, Pub, Publishes, Pull, Push, Receives, Rep, Req, Router, Sends, Sub, Subscribes, XPub, XSub, kind};
+pub use poller::{Poller, Ready};
+pub use streams::{MessageSink, MessageStream};

@@ -1,0 +1,148 @@
+//! Sending: async, at once, and blocking.
+
+use std::future::poll_fn;
+use std::time::{Duration, Instant};
+
+use super::core::{Core, WaitError};
+use super::error::{SendError, SendErrorKind};
+use super::handle::Socket;
+use super::kinds::Sends;
+use crate::message::Message;
+
+/// Sends between two looks at the runtime's cooperative budget. A look for every message would make the
+/// runtime interrupt a stream every 128 messages, which halves its throughput.
+const BUDGET_EVERY: u32 = 16;
+
+impl<K: Sends> Socket<K> {
+    /// Sends a message, waiting while no peer has room.
+    ///
+    /// When it returns, the message has been accepted within the watermark and will go out without further
+    /// ado. Cancel safe: a call that is dropped has sent nothing.
+    ///
+    /// # Errors
+    /// [`Closed`](SendErrorKind::Closed), [`State`](SendErrorKind::State),
+    /// [`Unroutable`](SendErrorKind::Unroutable), [`Invalid`](SendErrorKind::Invalid). The message is in the error.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let core = self.core();
+        breathe(core).await;
+        let mut left = match core.try_send(message.into()) {
+            Err(error) if error.kind() == SendErrorKind::WouldBlock => Some(error.into_message()),
+            done => return done,
+        };
+        let mut slot = None;
+        poll_fn(|cx| core.poll_send(cx, &mut slot, &mut left)).await
+    }
+
+    /// Sends a message if a peer has room now.
+    ///
+    /// # Errors
+    /// As [`Socket::send`], and [`WouldBlock`](SendErrorKind::WouldBlock).
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.core().try_send(message.into())
+    }
+
+    /// Sends a message, blocking this thread while no peer has room, at most for
+    /// [`send_timeout`](crate::Options::send_timeout).
+    ///
+    /// # Errors
+    /// As [`Socket::send`], and [`TimedOut`](SendErrorKind::TimedOut).
+    pub fn blocking_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        match self.core().try_send(message.into()) {
+            Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                let timeout = self.options().send_timeout;
+                self.block_sending(error.into_message(), timeout)
+            }
+            done => done,
+        }
+    }
+
+    /// As [`Socket::blocking_send`] with a timeout of its own.
+    pub fn blocking_send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        match self.core().try_send(message.into()) {
+            Err(error) if error.kind() == SendErrorKind::WouldBlock => self.block_sending(error.into_message(), Some(timeout)),
+            done => done,
+        }
+    }
+
+    fn block_sending(&self, message: Message, timeout: Option<Duration>) -> Result<(), SendError> {
+        let core = self.core();
+        let mut left = Some(message);
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let result = core.block_on(deadline, || match core.try_send(left.take()?) {
+            Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                left = Some(error.into_message());
+                None
+            }
+            done => Some(done),
+        });
+        match result {
+            Ok(done) => done,
+            Err(WaitError::TimedOut) => Err(SendError::new(SendErrorKind::TimedOut, left.unwrap_or_default())),
+            Err(WaitError::Io(_)) => Err(SendError::new(SendErrorKind::WouldBlock, left.unwrap_or_default())),
+        }
+    }
+
+    /// Sends messages one after the other, taking the socket's lock once for as many as there is room for.
+    /// Returns how many were sent. Cancel safe in that every message was either sent or not taken from the
+    /// iterator, but for the one being waited for.
+    ///
+    /// # Errors
+    /// As [`Socket::send`]; the messages before the one in the error were sent.
+    pub async fn send_many<I>(&self, messages: I) -> Result<usize, SendError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        let core = self.core();
+        let mut messages = messages.into_iter().map(Into::into);
+        let mut sent = 0;
+        loop {
+            breathe(core).await;
+            let (count, result) = core.try_send_many(&mut messages);
+            sent += count;
+            match result {
+                Ok(()) => return Ok(sent),
+                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                    self.send(error.into_message()).await?;
+                    sent += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends messages one after the other, blocking this thread as [`Socket::blocking_send`] does.
+    pub fn blocking_send_many<I>(&self, messages: I) -> Result<usize, SendError>
+    where
+        I: IntoIterator,
+        I::Item: Into<Message>,
+    {
+        let mut messages = messages.into_iter().map(Into::into);
+        let mut sent = 0;
+        loop {
+            let (count, result) = self.core().try_send_many(&mut messages);
+            sent += count;
+            match result {
+                Ok(()) => return Ok(sent),
+                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                    self.blocking_send(error.into_message())?;
+                    sent += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes at once what was collected for sending, and returns how many messages the kernel (or an absent
+    /// peer) has not taken. Never needed for messages to go out, only to know when they have.
+    pub fn flush(&self) -> usize {
+        self.core().flush()
+    }
+}
+
+/// Lets the runtime interrupt a stream of ready calls now and then.
+pub(super) async fn breathe(core: &Core) {
+    if core.breath(BUDGET_EVERY) {
+        tokio::task::consume_budget().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! A byte stream over any connected stream socket of the operating system.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::buffer::spare_capacity;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+
+use super::ByteStream;
+
+/// A non-blocking stream socket (tcp or Unix).
+#[derive(Debug)]
+pub struct FdStream {
+    fd: OwnedFd,
+    peer_address: String,
+}
+
+impl FdStream {
+    /// Takes a connected socket; it must be in non-blocking mode.
+    pub fn new(fd: impl Into<OwnedFd>, peer_address: impl Into<String>) -> Self {
+        FdStream { fd: fd.into(), peer_address: peer_address.into() }
+    }
+}
+
+impl AsFd for FdStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl ByteStream for FdStream {
+    #[inline]
+    fn read(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        loop {
+            match rustix::net::recv(&self.fd, spare_capacity(buffer), RecvFlags::empty()) {
+                Ok((_, count)) => return Ok(count),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    #[inline]
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        loop {
+            let result = match slices {
+                [one] => rustix::net::send(&self.fd, one, SendFlags::NOSIGNAL),
+                _ => rustix::net::sendmsg(&self.fd, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
+            };
+            match result {
+                Ok(count) => return Ok(count),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(&self.fd, Shutdown::Write)?)
+    }
+
+    fn peer_address(&self) -> String {
+        self.peer_address.clone()
+    }
+}
