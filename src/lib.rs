@@ -27,7 +27,9 @@ mod routing;
 mod session;
 mod socket;
 pub mod transport;
-mod zmtp;
+// Reachable for fuzz targets and measurements; not part of the stable interface.
+#[doc(hidden)]
+pub mod zmtp;
 
 pub use config::{Endpoint, EndpointError, OptionError, Options, Security, SocketKind};
 pub use message::{Frame, Message};
