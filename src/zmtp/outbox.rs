@@ -40,8 +40,9 @@ pub struct Outbox {
     tail_starts_mid: bool,
     /// Bytes of the first chunk that were written.
     written: usize,
-    bytes: usize,
-    messages: usize,
+    /// Bytes and messages of the queue, the tail not counted: the hot path touches the tail alone.
+    queued_bytes: usize,
+    queued_messages: usize,
     spare: Option<Vec<u8>>,
     /// Whether the last frame had MORE; only true between two frames of one message.
     ends_mid: bool,
@@ -80,19 +81,19 @@ impl Outbox {
     /// Whether everything was written.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.bytes == 0
+        self.bytes() == 0
     }
 
     /// Bytes not written yet.
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.queued_bytes + self.tail.len() - self.written
     }
 
     /// Messages not written yet. Counted by chunk: messages of a chunk that is partly written all count.
     #[inline]
     pub fn messages(&self) -> usize {
-        self.messages
+        self.queued_messages + self.tail_messages
     }
 
     /// Fills `slices` with what is to be written, in order, and says how many it filled.
@@ -128,16 +129,15 @@ impl Outbox {
 
     /// Says that the first `n` bytes were written.
     pub fn advance(&mut self, n: usize) {
-        let n = n.min(self.bytes);
-        self.bytes -= n;
-        self.written += n;
+        self.written += n.min(self.bytes());
         while let Some(chunk) = self.queue.front() {
             let len = chunk.data.as_slice().len();
             if self.written < len {
                 return;
             }
             self.written -= len;
-            self.messages -= chunk.messages;
+            self.queued_bytes -= len;
+            self.queued_messages -= chunk.messages;
             if let Some(Chunk {
                 data: Data::Own(buffer),
                 ..
@@ -147,7 +147,6 @@ impl Outbox {
             }
         }
         if self.written == self.tail.len() {
-            self.messages -= self.tail_messages;
             self.clear_tail();
         }
     }
@@ -184,8 +183,6 @@ impl Outbox {
         self.make_room(message.len(), false);
         self.tail.extend_from_slice(message);
         self.tail_messages += 1;
-        self.messages += 1;
-        self.bytes += message.len();
     }
 
     /// Appends a message of one frame.
@@ -197,8 +194,6 @@ impl Outbox {
             self.tail.extend_from_slice(&[0, body.len() as u8]);
             self.tail.extend_from_slice(body);
             self.tail_messages += 1;
-            self.messages += 1;
-            self.bytes += 2 + body.len();
         } else {
             self.push_frame(0, frame);
         }
@@ -220,9 +215,7 @@ impl Outbox {
                 self.make_room(header_len(body.len()) + body.len(), mid);
                 self.push_header(flags, body.len(), mid);
                 self.tail.extend_from_slice(body);
-                self.bytes += body.len();
                 self.tail_messages += ends;
-                self.messages += ends;
             }
         }
     }
@@ -238,17 +231,13 @@ impl Outbox {
         self.make_room(MAX_HEADER + body.len(), false);
         self.push_header(0, body.len(), false);
         self.tail.extend_from_slice(body);
-        self.bytes += body.len();
         self.tail_messages += messages;
-        self.messages += messages;
     }
 
     /// Appends what `write` writes: whole command frames.
     pub(super) fn push_command(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.make_room(FIRST_CHUNK, false);
-        let before = self.tail.len();
         write(&mut self.tail);
-        self.bytes += self.tail.len() - before;
     }
 
     /// Remembers that this connection subscribes with messages, for [`Outbox::reclaim`].
@@ -259,14 +248,13 @@ impl Outbox {
     fn push_header(&mut self, flags: u8, size: usize, mid: bool) {
         self.make_room(MAX_HEADER, mid);
         push_header(flags, size, &mut self.tail);
-        self.bytes += header_len(size);
     }
 
     /// Queues shared bytes behind the tail; `starts_mid` when their header ends the tail.
     fn push_shared(&mut self, body: Bytes, messages: usize, starts_mid: bool) {
         self.close_tail(self.ends_mid);
-        self.bytes += body.len();
-        self.messages += messages;
+        self.queued_bytes += body.len();
+        self.queued_messages += messages;
         self.queue.push_back(Chunk {
             data: Data::Shared(body),
             messages,
@@ -292,6 +280,8 @@ impl Outbox {
     /// Queues the tail; the next one starts inside a message if `mid`.
     fn close_tail(&mut self, mid: bool) {
         if !self.tail.is_empty() {
+            self.queued_bytes += self.tail.len();
+            self.queued_messages += self.tail_messages;
             self.queue.push_back(Chunk {
                 data: Data::Own(std::mem::take(&mut self.tail)),
                 messages: std::mem::take(&mut self.tail_messages),

@@ -38,7 +38,7 @@ impl Outbox {
         if old.sealed {
             return Reclaimed {
                 items: Vec::new(),
-                dropped: old.messages,
+                dropped: old.messages(),
             };
         }
         let mut reader = Reader {
