@@ -249,10 +249,10 @@ impl Pattern for Publisher {
         match event {
             PipeEvent::Attached => self.subscribers.attach(pipe),
             PipeEvent::LinkUp => {
-                if let Some(welcome) = self.modes.welcome.clone() {
-                    if pipes.try_send(pipe, Packet::Message(welcome)).is_err() {
-                        pipes.count_drop(Some(pipe), DropReason::Watermark);
-                    }
+                if let Some(welcome) = self.modes.welcome.clone()
+                    && pipes.try_send(pipe, Packet::Message(welcome)).is_err()
+                {
+                    pipes.count_drop(Some(pipe), DropReason::Watermark);
                 }
                 self.catch_up(pipes, pipe);
                 self.read(pipes, pipe);
@@ -311,10 +311,10 @@ impl Pattern for Publisher {
                 }
             }
             Control::Unsubscribe(topic) => {
-                if let Some(last) = self.upstream.last {
-                    if self.index.remove(topic, last) == Removed::NotThere {
-                        return Err(ControlRefusal::NotSubscribed);
-                    }
+                if let Some(last) = self.upstream.last
+                    && self.index.remove(topic, last) == Removed::NotThere
+                {
+                    return Err(ControlRefusal::NotSubscribed);
                 }
             }
         }

@@ -5,12 +5,12 @@
 //!
 //! Invariant: every stored count is at least 1.
 
-use super::radix::Radix;
+use super::prefix_map::PrefixMap;
 
 /// Counted subscriptions.
 #[derive(Debug, Default)]
 pub(crate) struct LocalFilter {
-    radix: Radix<u32>,
+    topics: PrefixMap<u32>,
 }
 
 impl LocalFilter {
@@ -21,27 +21,31 @@ impl LocalFilter {
 
     /// How many different topics are subscribed to.
     pub(crate) fn topic_count(&self) -> usize {
-        self.radix.len()
+        self.topics.len()
     }
 
     /// Counts one more subscription; true if it is the first of this topic.
     pub(crate) fn subscribe(&mut self, topic: &[u8]) -> bool {
-        if let Some(count) = self.radix.find(topic).and_then(|id| self.radix.get_mut(id)) {
+        if let Some(count) = self
+            .topics
+            .find(topic)
+            .and_then(|id| self.topics.get_mut(id))
+        {
             *count = count.saturating_add(1);
             return false;
         }
-        self.radix.insert(topic, 1);
+        self.topics.insert(topic, 1);
         true
     }
 
     /// Takes one subscription back. `None`: there was none; `Some(true)`: it was the last of this topic.
     pub(crate) fn unsubscribe(&mut self, topic: &[u8]) -> Option<bool> {
-        let id = self.radix.find(topic)?;
-        let count = self.radix.get_mut(id)?;
+        let id = self.topics.find(topic)?;
+        let count = self.topics.get_mut(id)?;
         *count -= 1;
         let last = *count == 0;
         if last {
-            self.radix.remove(id);
+            self.topics.remove(id);
         }
         Some(last)
     }
@@ -49,15 +53,13 @@ impl LocalFilter {
     /// Whether some subscription is a prefix of `topic`.
     #[inline]
     pub(crate) fn matches(&self, topic: &[u8]) -> bool {
-        self.radix.prefixes(topic).next().is_some()
+        self.topics.any_prefix(topic, |_| true)
     }
 
     /// Calls `visit` with every topic, each once.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&[u8])) {
-        let mut path = Vec::new();
-        for id in self.radix.ids() {
-            self.radix.path(id, &mut path);
-            visit(&path);
+        for id in self.topics.ids() {
+            visit(self.topics.topic(id));
         }
     }
 }

@@ -17,14 +17,14 @@ mod key;
 mod load_balance;
 mod local_filter;
 mod peer_table;
-mod radix;
+mod prefix_map;
 mod ring;
+mod topic_bytes;
 mod topics;
 
 pub(crate) use envelope::Envelope;
 pub(crate) use fair_queue::FairQueue;
 pub(crate) use fan_out::FanOut;
-pub(crate) use key::Key;
 pub(crate) use load_balance::RoundRobin;
 pub(crate) use local_filter::LocalFilter;
 pub(crate) use peer_table::PeerTable;

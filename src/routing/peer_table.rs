@@ -47,10 +47,10 @@ impl PeerTable {
     /// The peer that an id names.
     #[inline]
     pub(crate) fn key(&mut self, id: &[u8]) -> Option<Key> {
-        if let Some(Some(recent)) = self.ids.get(self.recent) {
-            if recent.as_slice() == id {
-                return Some(self.recent);
-            }
+        if let Some(Some(recent)) = self.ids.get(self.recent)
+            && recent.as_slice() == id
+        {
+            return Some(self.recent);
         }
         let key = *self.keys.get(id)?;
         self.recent = key;

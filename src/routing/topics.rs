@@ -4,16 +4,16 @@
 //! often it asked, because subscribers count on their own side and cancel once, when their last interest ends.
 //!
 //! Invariants: `held[key]` lists the nodes of the topics that `key` holds, and the entry of `key` at each of these nodes
-//! names its position in that list; the entries of a node are sorted by key. Matching costs one walk down the radix tree,
-//! bounded by the topic's length; removing a peer costs its own topics only.
+//! names its position in that list; the entries of a node are sorted by key. What matching costs does not depend on the
+//! number of topics (see `prefix_map.rs`); removing a peer costs its own topics only.
 //!
 //! ```text
-//!   radix tree:  "a" -> [key 1 @0, key 4 @0]      "ab" -> [key 4 @1]
+//!   topics:      "a" -> [key 1 @0, key 4 @0]      "ab" -> [key 4 @1]
 //!   held:        1: ["a"]     4: ["a", "ab"]      matches("abc") = {1, 4}
 //! ```
 
 use super::key::Key;
-use super::radix::{NodeId, Radix};
+use super::prefix_map::{NodeId, PrefixMap};
 
 /// What adding a subscription changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ enum Holders {
 /// Topics and the peers that hold them.
 #[derive(Debug, Default)]
 pub(crate) struct TopicIndex {
-    radix: Radix<Holders>,
+    topics: PrefixMap<Holders>,
     held: Vec<Vec<NodeId>>,
     subscribers: usize,
     marks: Vec<u32>,
@@ -65,7 +65,7 @@ impl TopicIndex {
 
     /// How many different topics somebody holds.
     pub(crate) fn topic_count(&self) -> usize {
-        self.radix.len()
+        self.topics.len()
     }
 
     /// How many peers hold at least one topic.
@@ -83,8 +83,8 @@ impl TopicIndex {
             key,
             place: self.held[key].len() as u32,
         };
-        let Some(id) = self.radix.find(topic) else {
-            let id = self.radix.insert(topic, Holders::One(entry));
+        let Some(id) = self.topics.find(topic) else {
+            let id = self.topics.insert(topic, Holders::One(entry));
             self.hold(key, id);
             return Added {
                 new_for_key: true,
@@ -92,7 +92,7 @@ impl TopicIndex {
             };
         };
         let new_for_key = self
-            .radix
+            .topics
             .get_mut(id)
             .is_some_and(|holders| holders.insert(entry));
         if new_for_key {
@@ -106,11 +106,11 @@ impl TopicIndex {
 
     /// `key` gives up `topic`.
     pub(crate) fn remove(&mut self, topic: &[u8], key: Key) -> Removed {
-        let Some(id) = self.radix.find(topic) else {
+        let Some(id) = self.topics.find(topic) else {
             return Removed::NotThere;
         };
         let Some(place) = self
-            .radix
+            .topics
             .get_mut(id)
             .and_then(|holders| holders.place(key))
             .map(|place| *place)
@@ -120,14 +120,13 @@ impl TopicIndex {
         let list = &mut self.held[key];
         list.swap_remove(place as usize);
         self.subscribers -= usize::from(list.is_empty());
-        if let Some(&moved) = list.get(place as usize) {
-            if let Some(slot) = self
-                .radix
+        if let Some(&moved) = list.get(place as usize)
+            && let Some(slot) = self
+                .topics
                 .get_mut(moved)
                 .and_then(|holders| holders.place(key))
-            {
-                *slot = place;
-            }
+        {
+            *slot = place;
         }
         if self.release(id, key) {
             Removed::LastOfAll
@@ -144,7 +143,8 @@ impl TopicIndex {
         self.subscribers -= usize::from(!list.is_empty());
         let mut path = Vec::new();
         for id in list {
-            self.radix.path(id, &mut path);
+            path.clear();
+            path.extend_from_slice(self.topics.topic(id));
             let last = self.release(id, key);
             on_topic(&path, last);
         }
@@ -155,13 +155,14 @@ impl TopicIndex {
     pub(crate) fn matches(&mut self, topic: &[u8], out: &mut Vec<Key>) {
         out.clear();
         let mut contributions = 0;
-        for holders in self.radix.prefixes(topic) {
+        self.topics.any_prefix(topic, |holders| {
             contributions += 1;
             match holders {
                 Holders::One(entry) => out.push(entry.key),
                 Holders::Many(entries) => out.extend(entries.iter().map(|entry| entry.key)),
             }
-        }
+            false
+        });
         if contributions > 1 {
             self.unique(out);
         }
@@ -169,7 +170,7 @@ impl TopicIndex {
 
     /// Whether `key` holds a prefix of `topic`.
     pub(crate) fn holds(&self, topic: &[u8], key: Key) -> bool {
-        self.radix.prefixes(topic).any(|holders| match holders {
+        self.topics.any_prefix(topic, |holders| match holders {
             Holders::One(entry) => entry.key == key,
             Holders::Many(entries) => entries
                 .binary_search_by_key(&key, |entry| entry.key)
@@ -196,12 +197,12 @@ impl TopicIndex {
 
     /// Takes `key` from the holders of a node; true if nobody is left there.
     fn release(&mut self, id: NodeId, key: Key) -> bool {
-        let Some(holders) = self.radix.get_mut(id) else {
+        let Some(holders) = self.topics.get_mut(id) else {
             return false;
         };
         let last = holders.remove(key);
         if last {
-            self.radix.remove(id);
+            self.topics.remove(id);
         }
         last
     }

@@ -314,7 +314,7 @@ fn news_of_a_peer_that_left_names_nobody() {
 #[test]
 fn in_last_value_mode_the_next_message_goes_to_the_last_peer_alone() {
     let mut xpub = xpub(|o| o.xpub_manual_last_value = true);
-    let mut join = |xpub: &mut Rig| {
+    let join = |xpub: &mut Rig| {
         let peer = subscriber(xpub, &["A"]);
         assert_eq!(xpub.recv(), Ok("\x01A".into()));
         xpub.subscribe("A").unwrap();
