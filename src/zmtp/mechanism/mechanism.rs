@@ -1,4 +1,4 @@
-//! The contract of a security mechanism and of the cipher it may leave behind.
+//! What a security mechanism has to do, and the cipher it may leave behind.
 //!
 //! ```text
 //!   Mechanism --finish--> Agreement { peer, user_id, cipher: Option<CipherPair> }
