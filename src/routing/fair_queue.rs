@@ -41,26 +41,6 @@ impl FairQueue {
         self.ring.activate(key);
     }
 
-    /// How many peers there are, active or not.
-    pub(crate) fn len(&self) -> usize {
-        self.ring.len()
-    }
-
-    /// Whether there is no peer at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ring.len() == 0
-    }
-
-    /// Whether the key is attached.
-    pub(crate) fn contains(&self, key: Key) -> bool {
-        self.ring.contains(key)
-    }
-
-    /// Whether some peer may have a message: `false` is certain, `true` is a guess.
-    pub(crate) fn has_active(&self) -> bool {
-        self.ring.has_active()
-    }
-
     /// Asks the active peers in turn until one yields something. A peer that has nothing becomes passive.
     #[inline]
     pub(crate) fn poll<T>(
@@ -148,7 +128,5 @@ mod tests {
         let mut got = drain(&mut fq, &mut queues);
         got.sort_unstable();
         assert_eq!(got, [(0, 1), (2, 3)]);
-        assert!(!fq.contains(1));
-        assert_eq!(fq.len(), 2);
     }
 }

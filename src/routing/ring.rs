@@ -19,10 +19,6 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     pub(super) fn has_active(&self) -> bool {
         self.active > 0
     }
