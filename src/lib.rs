@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod ext;
 pub mod message;
 mod pattern;
 mod pipe;
@@ -32,6 +33,9 @@ pub mod transport;
 pub mod zmtp;
 
 pub use config::{Endpoint, EndpointError, OptionError, Options, Security, SocketKind};
+pub use ext::{
+    Proxy, ProxyCounters, ProxyEnd, ProxyError, ProxyHandle, ProxyReport, ProxySide, ProxyStatistics,
+};
 pub use message::{Frame, Message};
 pub use pipe::{DropReason, Drops};
 pub use session::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};

@@ -1,0 +1,8 @@
+//! Layers that users could have written themselves: they know the public API and nothing else.
+
+mod proxy;
+
+pub use proxy::{
+    Proxy, ProxyCounters, ProxyEnd, ProxyError, ProxyHandle, ProxyReport, ProxySide,
+    ProxyStatistics,
+};
