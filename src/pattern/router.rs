@@ -187,12 +187,24 @@ impl Router {
         }
     }
 
-    fn next(&mut self, pipes: &mut Pipes) -> Option<Message> {
+    fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
         if let Some(message) = self.backlog.pop_front() {
-            return Some(message);
+            return Ok(message);
         }
-        let (pipe, message) = self.fair.poll(|pipe| read_message(pipes, pipe))?;
-        Some(addressed(self.table.id(pipe)?, message))
+        while let Some(pipe) = self.fair.turn() {
+            match pipes.try_recv(pipe) {
+                Some(Packet::Message(mut message)) => {
+                    self.fair.taken();
+                    if let Some(id) = self.table.id(pipe) {
+                        message.push_front(id);
+                        return Ok(message);
+                    }
+                }
+                Some(_) => pipes.count_drop(Some(pipe), DropReason::Ignored),
+                None => self.fair.empty(),
+            }
+        }
+        Err(RecvRefusal::Empty)
     }
 }
 
@@ -261,7 +273,7 @@ impl Pattern for Router {
     }
 
     fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
-        self.next(pipes).ok_or(RecvRefusal::Empty)
+        self.next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {
@@ -269,7 +281,7 @@ impl Pattern for Router {
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        if let Some(message) = self.next(pipes) {
+        if let Ok(message) = self.next(pipes) {
             self.backlog.push_front(message);
         }
         !self.backlog.is_empty()

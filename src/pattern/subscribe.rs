@@ -149,11 +149,9 @@ impl Pattern for Subscriber {
             invert,
             ..
         } = self;
-        inlet
-            .next(pipes, |message| {
-                *raw || filter.matches(message.first()) != *invert
-            })
-            .ok_or(RecvRefusal::Empty)
+        inlet.next(pipes, |message| {
+            *raw || filter.matches(message.first()) != *invert
+        })
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

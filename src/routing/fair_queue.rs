@@ -41,18 +41,35 @@ impl FairQueue {
         self.ring.activate(key);
     }
 
+    /// The active peer whose turn it is to be read. Follow with [`taken`](Self::taken) or [`empty`](Self::empty).
+    #[inline]
+    pub(crate) fn turn(&self) -> Option<Key> {
+        self.ring.current()
+    }
+
+    /// A message of the peer whose turn it was has been taken: the next one is on.
+    #[inline]
+    pub(crate) fn taken(&mut self) {
+        self.ring.advance();
+    }
+
+    /// The peer whose turn it was has nothing: it becomes passive and another active one is on.
+    pub(crate) fn empty(&mut self) {
+        self.ring.retire_current();
+    }
+
     /// Asks the active peers in turn until one yields something. A peer that has nothing becomes passive.
     #[inline]
     pub(crate) fn poll<T>(
         &mut self,
         mut try_one: impl FnMut(Key) -> Option<T>,
     ) -> Option<(Key, T)> {
-        while let Some(key) = self.ring.current() {
+        while let Some(key) = self.turn() {
             if let Some(item) = try_one(key) {
-                self.ring.advance();
+                self.taken();
                 return Some((key, item));
             }
-            self.ring.retire_current();
+            self.empty();
         }
         None
     }
