@@ -91,11 +91,11 @@ impl StreamLane {
         if self.broken.is_some() {
             return false;
         }
-        if self.conflate && self.blocked {
+        if self.conflate && (self.blocked || self.newest.is_some() || !self.has_room()) {
             self.newest = Some(message.clone());
             return true;
         }
-        if !self.has_room() {
+        if !self.conflate && !self.has_room() {
             return false;
         }
         self.warm_outbox();
