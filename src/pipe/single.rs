@@ -38,6 +38,10 @@ pub(crate) struct PeerInfo {
     pub(crate) user_id: String,
     /// Whether this side connected (the pipe then outlives its link) or accepted.
     pub(crate) connected_side: bool,
+    /// The number of the bind that an in-process link was last made with; 0 for none.
+    pub(crate) binding: u64,
+    /// Whether the pattern was told of the pipe.
+    pub(crate) attached: bool,
 }
 
 /// One peer of a socket.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Condvar, Mutex};
@@ -32,6 +32,8 @@ pub struct Context {
 #[derive(Default)]
 struct Name {
     bound: Option<Weak<Core>>,
+    /// Tells this bind from every other one of the context.
+    binding: u64,
     waiting: Vec<(Weak<Core>, PipeId)>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     users: AtomicUsize,
     transports: Mutex<HashMap<String, Arc<dyn Transport>>>,
     names: Mutex<HashMap<String, Name>>,
+    bindings: AtomicU64,
     sockets: Mutex<Vec<Weak<Core>>>,
     leases: Mutex<Leases>,
     background: Mutex<Option<Arc<Background>>>,
@@ -99,6 +102,7 @@ impl Context {
                 users: AtomicUsize::new(1),
                 transports: Mutex::new(transports),
                 names: Mutex::default(),
+                bindings: AtomicU64::new(0),
                 sockets: Mutex::default(),
                 leases: Mutex::default(),
                 background: Mutex::new(None),
@@ -253,26 +257,42 @@ async fn clock(context: Weak<Inner>) {
 }
 
 impl Inner {
-    /// Binds an in-process name; returns who waited for it.
-    pub(crate) fn inproc_bind(&self, name: &str, core: &Arc<Core>) -> Result<Vec<(Weak<Core>, PipeId)>, BindError> {
+    /// Binds an in-process name; returns who waited for it, and the number of the bind (never 0).
+    pub(crate) fn inproc_bind(&self, name: &str, core: &Arc<Core>) -> Result<(Vec<(Weak<Core>, PipeId)>, u64), BindError> {
         let mut names = self.names.lock();
         let entry = names.entry(name.to_owned()).or_default();
         if entry.bound.as_ref().is_some_and(|bound| bound.strong_count() > 0) {
             return Err(BindError::AddressInUse);
         }
         entry.bound = Some(Arc::downgrade(core));
-        Ok(std::mem::take(&mut entry.waiting))
+        entry.binding = self.bindings.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok((std::mem::take(&mut entry.waiting), entry.binding))
     }
 
-    /// Connects a pipe to an in-process endpoint, now or when somebody binds it.
-    pub(crate) fn inproc_wait(&self, endpoint: &str, core: Weak<Core>, pipe: PipeId) {
+    /// Connects a pipe to an in-process endpoint, now or when somebody binds it. A binder that has ended the
+    /// pipe's last link, made with its bind number `last`, is not asked again.
+    pub(crate) fn inproc_wait(&self, endpoint: &str, core: Weak<Core>, pipe: PipeId, last: u64) {
         let name = endpoint.strip_prefix("inproc://").unwrap_or(endpoint);
         let Some(strong) = core.upgrade() else { return };
-        // The lock order is socket, then names: no socket is asked while the names are held.
-        let binder = self.names.lock().get(name).and_then(|entry| entry.bound.as_ref()?.upgrade());
-        match binder.filter(|binder| !binder.is_closed()) {
-            Some(binder) => strong.marry(pipe, &binder, endpoint),
-            None => self.names.lock().entry(name.to_owned()).or_default().waiting.push((core, pipe)),
+        loop {
+            // The lock order is socket, then names: no socket is asked while the names are held.
+            let (binder, binding) = {
+                let mut names = self.names.lock();
+                let entry = names.entry(name.to_owned()).or_default();
+                match entry.bound.as_ref().and_then(Weak::upgrade) {
+                    Some(binder) => (binder, entry.binding),
+                    // Under the same lock, or a bind in between would not see us wait.
+                    None => return entry.waiting.push((core, pipe)),
+                }
+            };
+            if binder.is_closed() {
+                // It is about to give the name up.
+                std::thread::yield_now();
+            } else if binding == last {
+                return strong.refuse(pipe, "the bound socket has ended the link");
+            } else if strong.marry(pipe, &binder, endpoint, binding) {
+                return;
+            }
         }
     }
 

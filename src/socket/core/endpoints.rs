@@ -9,7 +9,7 @@ use super::base::Core;
 use super::state::{Bound, Connected};
 use crate::config::{Endpoint, Options, OptionError};
 use crate::pattern::{Control, ControlRefusal, PipeEvent};
-use crate::pipe::{PeerInfo, Pipe, PipeId};
+use crate::pipe::PipeId;
 use crate::session::{Line, LinkOwner, MonitorKind, accept, dial};
 use crate::socket::error::{BindError, ConnectError, EndpointNotFound};
 
@@ -29,8 +29,9 @@ impl Core {
         let resolved = bound.endpoint.clone();
         let mut state = self.lock();
         if state.closed {
-            if let Some(task) = bound.task {
-                task.abort();
+            match bound.task {
+                Some(task) => task.abort(),
+                None => self.context.inproc_unbind(&resolved),
             }
             return Err(BindError::Closed);
         }
@@ -41,10 +42,13 @@ impl Core {
 
     fn bind_inproc(&self, name: &str, endpoint: &Endpoint) -> Result<Bound, BindError> {
         let core = self.strong().ok_or(BindError::Closed)?;
-        let waiting = self.context.inproc_bind(name, &core)?;
+        let (waiting, binding) = self.context.inproc_bind(name, &core)?;
+        let address = endpoint.to_string();
         for (connector, pipe) in waiting {
-            if let Some(connector) = connector.upgrade() {
-                connector.marry(pipe, &core, &endpoint.to_string());
+            if let Some(strong) = connector.upgrade()
+                && !strong.marry(pipe, &core, &address, binding)
+            {
+                self.context.inproc_wait(&address, connector, pipe, binding);
             }
         }
         Ok(Bound { endpoint: endpoint.clone(), task: None })
@@ -92,19 +96,9 @@ impl Core {
         {
             return Err(ConnectError::RoutingIdInUse);
         }
-        let info = PeerInfo {
-            number: state.number(),
-            endpoint: endpoint.to_string(),
-            assigned_id,
-            connected_side: true,
-            ..PeerInfo::default()
-        };
-        let (send, recv) = state.limits();
-        let conflate = state.options.conflate;
-        let id = state.pipes.insert(Pipe::new(info, send, recv, conflate));
+        let id = state.insert_waiting(endpoint.to_string(), assigned_id);
         if !state.options.immediate {
-            let state = &mut *state;
-            state.pattern.on_event(&mut state.pipes, id, PipeEvent::Attached);
+            state.attach_to_pattern(id);
         }
         self.finish(state);
         Ok(id)
@@ -113,7 +107,7 @@ impl Core {
     fn connect_inproc(&self, endpoint: &Endpoint, assigned_id: Option<Bytes>) -> Result<(), ConnectError> {
         let id = self.waiting_pipe(endpoint, assigned_id)?;
         self.lock().connected.push(Connected { endpoint: endpoint.clone(), line: None, pipe: Some(id), task: None });
-        self.context.inproc_wait(&endpoint.to_string(), self.me.clone(), id);
+        self.context.inproc_wait(&endpoint.to_string(), self.me.clone(), id, 0);
         Ok(())
     }
 
@@ -193,6 +187,10 @@ impl Core {
         }
         // Every pattern takes new options.
         let _ = state.pattern.control(&mut state.pipes, Control::Options(&state.options));
+        // A pipe that was full may have room now, and nothing else would tell the pattern.
+        for id in state.pipes.ids() {
+            state.pattern.on_event(&mut state.pipes, id, PipeEvent::Writable);
+        }
         self.signal.wake_writable();
         Ok(())
     }

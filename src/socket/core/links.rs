@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::MutexGuard;
 
 use super::base::Core;
@@ -86,7 +87,7 @@ impl LinkOwner for Core {
 fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce(&mut Pipe)) {
     let hello = state.options.hello_msg.clone();
     if new {
-        state.pattern.on_event(&mut state.pipes, id, PipeEvent::Attached);
+        state.attach_to_pattern(id);
     }
     if let Some(pipe) = state.pipes.get_mut(id) {
         give(pipe);
@@ -134,24 +135,28 @@ impl Core {
         Some((id, true))
     }
 
-    /// Marries a pipe of ours with a socket in the same process that is bound.
-    pub(crate) fn marry(&self, pipe: PipeId, binder: &Arc<Core>, endpoint: &str) {
+    /// Marries a pipe of ours with a socket in the same process that is bound; `false` if that was closed
+    /// meanwhile. `binding` is the number of its bind.
+    pub(crate) fn marry(&self, pipe: PipeId, binder: &Arc<Core>, endpoint: &str, binding: u64) -> bool {
         if std::ptr::eq(self, &**binder) {
-            return;
+            return true;
         }
         let (own_limits, own_conflate, own_id, number) = {
             let mut state = self.lock();
             let number = state.number();
             if state.pipes.get(pipe).is_none() {
-                return;
+                return true;
             }
             (state.limits(), state.options.conflate, state.options.routing_id.clone(), number)
         };
         let mut state = binder.lock();
-        if state.closed || !self.kind.accepts(binder.kind) {
+        if state.closed {
+            return false;
+        }
+        if !self.kind.accepts(binder.kind) {
             drop(state);
             self.refuse(pipe, "the bound socket is of an incompatible kind");
-            return;
+            return true;
         }
         let info = PeerInfo {
             number: state.number(),
@@ -180,6 +185,7 @@ impl Core {
         if let Some(pipe) = state.pipes.get_mut(pipe) {
             pipe.info.kind = Some(binder.kind);
             pipe.info.routing_id = far_id;
+            pipe.info.binding = binding;
         }
         let new = !state.pattern_knows(pipe);
         attach(&mut state, pipe, new, |pipe| pipe.attach(ours, false));
@@ -189,9 +195,10 @@ impl Core {
             core.signal.wake_writable();
             core.signal.wake_changed();
         }
+        true
     }
 
-    fn refuse(&self, pipe: PipeId, why: &str) {
+    pub(crate) fn refuse(&self, pipe: PipeId, why: &str) {
         let mut state = self.lock();
         state.pipes.note_closed(pipe, CloseCause::new(CloseKind::Local, why));
         self.finish(state);
@@ -209,12 +216,12 @@ impl Core {
         self.signal.wake_writable();
         self.signal.wake_changed();
         self.signal.served.notify_one();
-        for (name, id) in rejoin {
-            self.context.inproc_wait(&name, self.me.clone(), id);
+        for (name, id, binding) in rejoin {
+            self.context.inproc_wait(&name, self.me.clone(), id, binding);
         }
     }
 
-    fn link_lost(&self, state: &mut State, id: PipeId, cause: CloseCause, rejoin: &mut Vec<(String, PipeId)>) {
+    fn link_lost(&self, state: &mut State, id: PipeId, cause: CloseCause, rejoin: &mut Vec<(String, PipeId, u64)>) {
         let Some(pipe) = state.pipes.get(id) else { return };
         if pipe.has_ended() {
             state.remove_pipe(id);
@@ -222,6 +229,7 @@ impl Core {
         }
         let endpoint = pipe.info.endpoint.clone();
         let address = pipe.info.address.clone();
+        let binding = pipe.info.binding;
         let had_lane = pipe.has_lane();
         let connected = pipe.info.connected_side;
         let inproc = endpoint.starts_with("inproc://");
@@ -229,13 +237,18 @@ impl Core {
             self.tell(&endpoint, Some(&address), MonitorKind::Disconnected { reason: cause.to_string() });
         }
         let line = state.lines.get(&id).cloned();
-        let lasting = connected && cause.kind != CloseKind::Local && !state.options.immediate && !state.closed;
-        if lasting && had_lane && (line.is_some() || inproc) {
+        let lasting = connected && cause.kind != CloseKind::Local && !state.closed;
+        if lasting && had_lane && inproc && state.options.immediate {
+            rejoin.extend(state.replace_waiting(id).map(|next| (endpoint, next, binding)));
+        } else if lasting && had_lane && !state.options.immediate && (line.is_some() || inproc) {
             self.wait_for_next_link(state, id);
             if inproc {
-                rejoin.push((endpoint, id));
+                rejoin.push((endpoint, id, binding));
             }
         } else {
+            if inproc {
+                state.drop_connected(id);
+            }
             if let Some(line) = &line {
                 line.pipe.lock().take();
                 if cause.kind == CloseKind::Local {
@@ -306,6 +319,32 @@ impl State {
 
     /// With `immediate` a pattern does not know a pipe before its link is up.
     pub(super) fn pattern_knows(&self, id: PipeId) -> bool {
-        !self.options.immediate || self.pipes.get(id).is_some_and(|pipe| !pipe.info.connected_side)
+        self.pipes.get(id).is_some_and(|pipe| pipe.info.attached)
+    }
+
+    /// A pipe of this side's that waits for its link, and that the pattern does not know yet.
+    pub(super) fn insert_waiting(&mut self, endpoint: String, assigned_id: Option<Bytes>) -> PipeId {
+        let info =
+            PeerInfo { number: self.number(), endpoint, assigned_id, connected_side: true, ..PeerInfo::default() };
+        let (send, recv) = self.limits();
+        self.pipes.insert(Pipe::new(info, send, recv, self.options.conflate))
+    }
+
+    /// Makes a pipe known to the pattern.
+    pub(super) fn attach_to_pattern(&mut self, id: PipeId) {
+        if let Some(pipe) = self.pipes.get_mut(id) {
+            pipe.info.attached = true;
+        }
+        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Attached);
+    }
+
+    /// With `immediate` an in-process pipe ends with its link, and an empty one waits for the next in its place.
+    fn replace_waiting(&mut self, id: PipeId) -> Option<PipeId> {
+        let info = &self.pipes.get(id)?.info;
+        let (endpoint, assigned_id) = (info.endpoint.clone(), info.assigned_id.clone());
+        self.remove_pipe(id);
+        let next = self.insert_waiting(endpoint, assigned_id);
+        self.connected.iter_mut().filter(|known| known.pipe == Some(id)).for_each(|known| known.pipe = Some(next));
+        Some(next)
     }
 }
