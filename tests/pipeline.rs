@@ -1,0 +1,470 @@
+//! PUSH and PULL: whose turn it is, how much may wait, and what happens to a peer that is not there.
+
+mod common;
+
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+use taipan::{AnySocket, DropReason, Message, Pull, Push, RecvError, SendErrorKind, SocketKind};
+
+fn push_with(context: &taipan::Context, change: impl FnOnce(&mut taipan::Options)) -> Push {
+    Push::with_options(context, options(change)).expect("options")
+}
+
+fn pull_with(context: &taipan::Context, change: impl FnOnce(&mut taipan::Options)) -> Pull {
+    Pull::with_options(context, options(change)).expect("options")
+}
+
+#[test]
+fn two_pulls_get_every_other_message_and_the_first_peer_the_first() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let (push, first, second) = (
+            Push::new(&context),
+            Pull::new(&context),
+            Pull::new(&context),
+        );
+        let endpoint = marry(&push, &first, &address);
+        join(&push, &second, &endpoint);
+        for text in numbered(0, 10) {
+            push.blocking_send(text).unwrap();
+        }
+        assert_eq!(take(&first, 5), ["0", "2", "4", "6", "8"], "{address}");
+        assert_eq!(take(&second, 5), ["1", "3", "5", "7", "9"], "{address}");
+        assert_eq!(first.try_recv(), Err(RecvError::WouldBlock), "{address}");
+    }
+}
+
+#[test]
+fn two_pulls_that_are_connected_to_alternate_in_the_order_of_connecting() {
+    let _dog = watchdog(60);
+    for (one, other) in transports().into_iter().zip(transports()) {
+        let context = context();
+        let (push, first, second) = (
+            Push::new(&context),
+            Pull::new(&context),
+            Pull::new(&context),
+        );
+        marry(&first, &push, &one);
+        marry(&second, &push, &other);
+        for text in numbered(0, 6) {
+            push.blocking_send(text).unwrap();
+        }
+        assert_eq!(take(&first, 3), ["0", "2", "4"], "{one}");
+        assert_eq!(take(&second, 3), ["1", "3", "5"], "{one}");
+    }
+}
+
+#[test]
+fn a_push_that_connects_before_the_pull_binds_loses_nothing() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let (push, pull) = (Push::new(&context), Pull::new(&context));
+        let address = fixed(&address);
+        push.connect(address.as_str()).unwrap();
+        for text in numbered(0, 100) {
+            push.try_send(text).unwrap();
+        }
+        pull.bind(address.as_str()).unwrap();
+        assert_eq!(take(&pull, 100), numbered(0, 100), "{address}");
+    }
+}
+
+#[test]
+fn a_message_keeps_its_frames_whatever_their_size() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let (push, pull) = (Push::new(&context), Pull::new(&context));
+        marry(&pull, &push, &address);
+        let sizes = [
+            0, 1, 69, 70, 71, 255, 256, 4095, 4096, 8191, 8192, 65_535, 65_536, 3_000_000,
+        ];
+        let sent = Message::from_frames(sizes.map(|size| vec![size as u8; size]));
+        push.blocking_send(sent.clone()).unwrap();
+        push.blocking_send(Message::new()).unwrap();
+        assert!(pull.blocking_recv().unwrap() == sent, "{address}");
+        assert_eq!(pull.blocking_recv().unwrap(), Message::new(), "{address}");
+    }
+}
+
+#[test]
+fn a_pull_takes_one_message_a_turn_from_each_push_that_has_some() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let (pull, a, b) = (
+            Pull::new(&context),
+            Push::new(&context),
+            Push::new(&context),
+        );
+        let endpoint = marry(&pull, &a, &address);
+        join(&pull, &b, &endpoint);
+        for _ in 0..5 {
+            a.blocking_send("a").unwrap();
+        }
+        for _ in 0..2 {
+            b.blocking_send("b").unwrap();
+        }
+        until(|| a.flush() + b.flush() == 0);
+        let got = take(&pull, 7).concat();
+        assert!(
+            ["ababaaa", "babaaaa"].contains(&got.as_str()),
+            "{address}: {got}"
+        );
+    }
+}
+
+#[test]
+fn in_process_watermarks_add_up_and_open_again_after_half_is_read() {
+    let _dog = watchdog(60);
+    for early in [false, true] {
+        let context = context();
+        let push = push_with(&context, |o| o.send_hwm = 5);
+        let pull = pull_with(&context, |o| o.recv_hwm = 5);
+        let place = if early { marry_early } else { marry };
+        place(&pull, &push, &inproc());
+        let make = |at: usize| Message::from_frames([at.to_string(), "x".into(), "y".into()]);
+        assert_eq!(fill(&push, make), 10, "whole messages count, not frames");
+        for at in 0..4 {
+            assert_eq!(pull.blocking_recv().unwrap(), make(at));
+        }
+        assert_eq!(
+            push.try_send("no").unwrap_err().kind(),
+            SendErrorKind::WouldBlock
+        );
+        assert_eq!(pull.blocking_recv().unwrap(), make(4));
+        assert_eq!(fill(&push, |at| make(at + 10)), 5);
+        for at in 5..15 {
+            assert_eq!(pull.blocking_recv().unwrap(), make(at));
+        }
+    }
+}
+
+#[test]
+fn the_default_watermark_in_process_is_two_thousand_messages() {
+    let _dog = watchdog(60);
+    let context = context();
+    let (push, pull) = (Push::new(&context), Pull::new(&context));
+    marry(&pull, &push, &inproc());
+    assert_eq!(fill(&push, |at| Message::from(at.to_string())), 2000);
+    assert_eq!(take(&pull, 2000), numbered(0, 2000));
+}
+
+#[test]
+fn no_watermark_on_either_side_is_no_limit_in_process() {
+    let _dog = watchdog(60);
+    for (send_hwm, recv_hwm) in [(0, 5), (5, 0), (0, 0)] {
+        let context = context();
+        let push = push_with(&context, |o| o.send_hwm = send_hwm);
+        let pull = pull_with(&context, |o| o.recv_hwm = recv_hwm);
+        marry(&pull, &push, &inproc());
+        for text in numbered(0, 5000) {
+            push.try_send(text).unwrap();
+        }
+        assert_eq!(take(&pull, 5000), numbered(0, 5000));
+    }
+}
+
+#[test]
+fn a_peer_that_is_not_there_yet_fills_to_the_senders_watermark() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let push = push_with(&context, |o| {
+            o.send_hwm = 3;
+            o.linger = Some(Duration::ZERO);
+        });
+        push.connect(fixed(&address).as_str()).unwrap();
+        assert_eq!(
+            fill(&push, |at| Message::from(at.to_string())),
+            3,
+            "{address}"
+        );
+        assert_eq!(push.stats().queued_out, 3, "{address}");
+    }
+}
+
+#[test]
+fn a_full_link_blocks_and_goes_on_when_the_reader_does() {
+    let _dog = watchdog(120);
+    for address in streams() {
+        let context = context();
+        let push = push_with(&context, |o| o.send_hwm = 4);
+        let pull = pull_with(&context, |o| o.recv_hwm = 4);
+        marry(&pull, &push, &address);
+        let make = |at: usize| Message::from_frames([at.to_string().into_bytes(), vec![7; 60_000]]);
+        let accepted = fill(&push, make);
+        assert!(accepted >= 4, "{address}: {accepted}");
+        let sender = {
+            let push = push.clone();
+            thread::spawn(move || {
+                (accepted..accepted + 200).for_each(|at| push.blocking_send(make(at)).unwrap())
+            })
+        };
+        for at in 0..accepted + 200 {
+            assert!(pull.blocking_recv().unwrap() == make(at), "{address}: {at}");
+        }
+        sender.join().unwrap();
+        assert_eq!(push.stats().drops.total(), 0, "{address}");
+    }
+}
+
+#[test]
+fn a_full_peer_is_passed_over() {
+    let _dog = watchdog(60);
+    let context = context();
+    let push = push_with(&context, |o| o.send_hwm = 1);
+    let (full, reading) = (
+        pull_with(&context, |o| o.recv_hwm = 1),
+        pull_with(&context, |o| o.recv_hwm = 0),
+    );
+    marry(&full, &push, &inproc());
+    marry(&reading, &push, &inproc());
+    for text in numbered(0, 20) {
+        push.try_send(text).unwrap();
+    }
+    assert_eq!(take(&full, 2), ["0", "2"]);
+    let rest: Vec<_> = numbered(0, 20)
+        .into_iter()
+        .filter(|text| text != "0" && text != "2")
+        .collect();
+    assert_eq!(take(&reading, 18), rest);
+}
+
+#[test]
+fn a_dead_endpoint_takes_its_share() {
+    let _dog = watchdog(60);
+    for (dead, live) in transports().into_iter().zip(transports()) {
+        let context = context();
+        let push = push_with(&context, |o| o.linger = Some(Duration::ZERO));
+        let pull = Pull::new(&context);
+        push.connect(fixed(&dead).as_str()).unwrap();
+        marry(&pull, &push, &live);
+        for text in numbered(0, 10) {
+            push.try_send(text).unwrap();
+        }
+        assert_eq!(take(&pull, 5), ["1", "3", "5", "7", "9"], "{dead}");
+        assert_eq!(pull.try_recv(), Err(RecvError::WouldBlock), "{dead}");
+        assert_eq!(push.stats().queued_out, 5, "{dead}");
+    }
+}
+
+#[test]
+fn with_immediate_only_live_peers_count() {
+    let _dog = watchdog(60);
+    for (dead, live) in transports().into_iter().zip(transports()) {
+        let context = context();
+        let push = push_with(&context, |o| o.immediate = true);
+        let pull = Pull::new(&context);
+        push.connect(fixed(&dead).as_str()).unwrap();
+        let refused = push.try_send("early").unwrap_err();
+        assert_eq!(refused.kind(), SendErrorKind::WouldBlock, "{dead}");
+        assert_eq!(refused.into_message(), "early");
+        marry(&pull, &push, &live);
+        for text in numbered(0, 10) {
+            push.try_send(text).unwrap();
+        }
+        assert_eq!(take(&pull, 10), numbered(0, 10), "{live}");
+        drop(pull);
+        until_links(&push, 0);
+        assert_eq!(
+            push.try_send("late").unwrap_err().kind(),
+            SendErrorKind::WouldBlock,
+            "{live}"
+        );
+    }
+}
+
+#[test]
+fn with_immediate_a_peer_that_comes_back_is_served_again() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let push = push_with(&context, |o| o.immediate = true);
+        let pull = Pull::new(&context);
+        let endpoint = marry(&pull, &push, &fixed(&address));
+        push.blocking_send("one").unwrap();
+        assert_eq!(take(&pull, 1), ["one"], "{address}");
+        drop(pull);
+        until_links(&push, 0);
+        let again = Pull::new(&context);
+        again.bind(endpoint.clone()).unwrap();
+        assert!(push.blocking_wait_for_peers(1, None));
+        push.blocking_send("two").unwrap();
+        assert_eq!(take(&again, 1), ["two"], "{address}");
+        // The endpoint is still the one that was connected, and nothing else.
+        push.disconnect(&endpoint).unwrap();
+        until_links(&again, 0);
+    }
+}
+
+#[test]
+fn bytes_are_a_watermark_of_their_own() {
+    let _dog = watchdog(60);
+    let context = context();
+    let push = push_with(&context, |o| o.send_hwm_bytes = 1000);
+    let pull = pull_with(&context, |o| o.recv_hwm_bytes = 1000);
+    marry(&pull, &push, &inproc());
+    assert_eq!(
+        fill(&push, |_| Message::from(vec![1; 300])),
+        7,
+        "room while fewer than 2000 bytes wait"
+    );
+    for _ in 0..7 {
+        assert_eq!(pull.blocking_recv().unwrap().byte_len(), 300);
+    }
+    push.try_send(vec![2; 100_000]).unwrap();
+    assert_eq!(
+        push.try_send("more").unwrap_err().kind(),
+        SendErrorKind::WouldBlock
+    );
+    assert_eq!(
+        pull.blocking_recv().unwrap().byte_len(),
+        100_000,
+        "one message always fits"
+    );
+}
+
+#[test]
+fn bytes_for_a_peer_that_is_not_there_yet_are_limited() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let push = push_with(&context, |o| {
+            o.send_hwm_bytes = 1000;
+            o.linger = Some(Duration::ZERO);
+        });
+        push.connect(fixed(&address).as_str()).unwrap();
+        assert_eq!(fill(&push, |_| Message::from(vec![1; 300])), 4, "{address}");
+        assert_eq!(push.stats().peers[0].queued_out_bytes, 1200, "{address}");
+    }
+}
+
+#[test]
+fn conflate_keeps_the_newest_message_for_a_peer_that_is_not_there_yet() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let push = push_with(&context, |o| o.conflate = true);
+        let pull = pull_with(&context, |o| o.conflate = true);
+        let address = fixed(&address);
+        push.connect(address.as_str()).unwrap();
+        for text in numbered(0, 5000) {
+            push.try_send(text).unwrap();
+        }
+        assert_eq!(
+            push.stats().drops.get(DropReason::Replaced),
+            4999,
+            "{address}"
+        );
+        pull.bind(address.as_str()).unwrap();
+        assert_eq!(take(&pull, 1), ["4999"], "{address}");
+        assert_eq!(pull.try_recv(), Err(RecvError::WouldBlock), "{address}");
+    }
+}
+
+#[test]
+fn conflate_never_waits_and_ends_with_the_newest() {
+    let _dog = watchdog(120);
+    for address in transports() {
+        for send_hwm in [1, 1000] {
+            let context = context();
+            let push = push_with(&context, |o| {
+                o.conflate = true;
+                o.send_hwm = send_hwm;
+            });
+            let pull = pull_with(&context, |o| o.conflate = true);
+            marry(&pull, &push, &address);
+            for at in 0..300_u32 {
+                let mut body = vec![0; 50_000];
+                body[..4].copy_from_slice(&at.to_be_bytes());
+                push.try_send(body).unwrap();
+            }
+            let mut last = None;
+            while last != Some(299) {
+                let got = pull.blocking_recv().unwrap();
+                let number = u32::from_be_bytes(got.first()[..4].try_into().unwrap());
+                assert!(last < Some(number), "{address}: {number} after {last:?}");
+                last = Some(number);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_kind_cannot_do_is_an_error() {
+    let context = context();
+    let any = |kind| AnySocket::of(&context, kind, options(|_| {})).unwrap();
+    let error = any(SocketKind::Pull).try_send("no").unwrap_err();
+    assert_eq!(
+        error.kind(),
+        SendErrorKind::Invalid("a PULL socket cannot send")
+    );
+    assert_eq!(error.into_message(), "no");
+    assert_eq!(any(SocketKind::Push).try_recv(), Err(RecvError::State));
+}
+
+#[test]
+fn without_a_peer_sending_blocks_until_one_comes() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let (push, pull) = (Push::new(&context), Pull::new(&context));
+        let endpoint = push.bind(address.as_str()).unwrap();
+        assert_eq!(
+            push.try_send("no").unwrap_err().kind(),
+            SendErrorKind::WouldBlock,
+            "{address}"
+        );
+        let sender = {
+            let push = push.clone();
+            thread::spawn(move || push.blocking_send("yes"))
+        };
+        pull.connect(endpoint).unwrap();
+        assert_eq!(take(&pull, 1), ["yes"], "{address}");
+        sender.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn watermarks_changed_later_apply_to_peers_that_are_there() {
+    let _dog = watchdog(60);
+    let context = context();
+    let push = push_with(&context, |o| o.send_hwm = 2);
+    let pull = pull_with(&context, |o| o.recv_hwm = 2);
+    marry(&pull, &push, &inproc());
+    assert_eq!(fill(&push, |at| Message::from(at.to_string())), 4);
+    push.update_options(|o| o.send_hwm = 6).unwrap();
+    assert_eq!(fill(&push, |at| Message::from((at + 4).to_string())), 4);
+    pull.update_options(|o| o.recv_hwm = 4).unwrap();
+    assert_eq!(fill(&push, |at| Message::from((at + 8).to_string())), 2);
+    assert_eq!(take(&pull, 10), numbered(0, 10));
+}
+
+#[test]
+fn watermarks_changed_later_apply_to_peers_that_are_not_there_yet() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        let context = context();
+        let push = push_with(&context, |o| {
+            o.send_hwm = 2;
+            o.linger = Some(Duration::ZERO);
+        });
+        push.connect(fixed(&address).as_str()).unwrap();
+        assert_eq!(
+            fill(&push, |at| Message::from(at.to_string())),
+            2,
+            "{address}"
+        );
+        push.update_options(|o| o.send_hwm = 5).unwrap();
+        assert_eq!(
+            fill(&push, |at| Message::from(at.to_string())),
+            3,
+            "{address}"
+        );
+    }
+}
