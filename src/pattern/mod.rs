@@ -5,19 +5,15 @@
 //!                                         '-----whole messages-------> pipes
 //! ```
 
-mod dealer;
 mod ends;
 mod new_pattern;
 mod pair;
 #[allow(clippy::module_inception)]
 mod pattern;
 mod pipeline;
-mod publish;
+mod pubsub;
 mod refusal;
-mod rep;
-mod req;
-mod router;
-mod subscribe;
+mod reqrep;
 #[cfg(test)]
 mod tests;
 

@@ -4,14 +4,10 @@
 //! count up from.
 
 use super::Pattern;
-use super::dealer::Dealer;
 use super::pair::Pair;
 use super::pipeline::{Pull, Push};
-use super::publish::Publisher;
-use super::rep::Rep;
-use super::req::Req;
-use super::router::Router;
-use super::subscribe::Subscriber;
+use super::pubsub::{Publisher, Subscriber};
+use super::reqrep::{Dealer, Rep, Req, Router};
 use crate::config::{Options, SocketKind};
 
 /// The pattern of a new socket.

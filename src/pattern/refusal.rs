@@ -10,7 +10,7 @@ use crate::pipe::Packet;
 impl SendRefusal {
     /// A refusal from the packet that a pipe gave back.
     #[cold]
-    pub(super) fn of(packet: Packet, why: Refusal) -> Self {
+    pub(in crate::pattern) fn of(packet: Packet, why: Refusal) -> Self {
         let message = match packet {
             Packet::Message(message) => message,
             Packet::Subscribe(topic) | Packet::Cancel(topic) => Message::from(topic),
@@ -21,7 +21,10 @@ impl SendRefusal {
 
 impl Control<'_> {
     /// For patterns that understand changed options and nothing else.
-    pub(super) fn only_options(self, apply: impl FnOnce(&Options)) -> Result<(), ControlRefusal> {
+    pub(in crate::pattern) fn only_options(
+        self,
+        apply: impl FnOnce(&Options),
+    ) -> Result<(), ControlRefusal> {
         match self {
             Control::Options(options) => {
                 apply(options);

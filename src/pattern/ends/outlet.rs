@@ -32,8 +32,24 @@ impl Outlet {
     pub(in crate::pattern) fn send(
         &mut self,
         pipes: &mut Pipes,
-        mut packet: Packet,
+        packet: Packet,
     ) -> Result<PipeId, Packet> {
+        let Some(pipe) = self.turns.turn() else {
+            return Err(packet);
+        };
+        match pipes.try_send(pipe, packet) {
+            Ok(()) => {
+                self.turns.taken();
+                Ok(pipe)
+            }
+            Err(back) => self.send_elsewhere(pipes, back),
+        }
+    }
+
+    /// The pipe whose turn it was has no room: asks the others.
+    #[cold]
+    fn send_elsewhere(&mut self, pipes: &mut Pipes, mut packet: Packet) -> Result<PipeId, Packet> {
+        self.turns.refused();
         while let Some(pipe) = self.turns.turn() {
             match pipes.try_send(pipe, packet) {
                 Ok(()) => {

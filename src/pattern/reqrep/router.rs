@@ -12,10 +12,12 @@
 
 use std::collections::VecDeque;
 
-use super::ends::{Probe, read_message};
-use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
 use crate::config::{Options, RouterNotify};
 use crate::message::{Frame, Message};
+use crate::pattern::ends::{Probe, read_message};
+use crate::pattern::{
+    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};
 use crate::pipe::{DropReason, Packet, PipeId, Pipes};
 use crate::routing::{FairQueue, PeerTable};
 

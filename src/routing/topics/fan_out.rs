@@ -3,8 +3,8 @@
 //! What it is: a set of keys with a fixed order of walking, and its complement. It is not the choice of receivers: that
 //! is [`TopicIndex`](super::TopicIndex)'s, or everybody.
 
-use super::key::Key;
-use super::ring::Ring;
+use crate::routing::key::Key;
+use crate::routing::turns::Ring;
 
 /// All peers of a publisher or a subscriber.
 #[derive(Debug, Default)]

@@ -11,19 +11,15 @@
 
 use bytes::Bytes;
 
-use super::ends::Inlet;
-use super::{
-    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
+use super::wire::{CANCEL, SUBSCRIBE};
 use crate::config::Options;
 use crate::message::{Frame, Message};
+use crate::pattern::ends::Inlet;
+use crate::pattern::{
+    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};
 use crate::pipe::{DropReason, Packet, PipeId, Pipes};
 use crate::routing::{FanOut, LocalFilter};
-
-/// First byte of a message that is a subscription.
-pub(super) const SUBSCRIBE: u8 = 1;
-/// First byte of a message that takes one back.
-pub(super) const CANCEL: u8 = 0;
 
 /// A subscriber.
 pub(crate) struct Subscriber {

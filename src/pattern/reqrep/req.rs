@@ -9,10 +9,12 @@
 //! while `wait` is. A peer whose message has not the shape of a reply broke the protocol and is ended:
 //! `[id of 4 bytes]? [empty] [body]+`.
 
-use super::ends::{Outlet, Probe, read_message};
-use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
 use crate::config::Options;
 use crate::message::{Frame, Message};
+use crate::pattern::ends::{Outlet, Probe, read_message};
+use crate::pattern::{
+    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};
 use crate::pipe::{DropReason, Packet, PipeId, Pipes};
 use crate::routing::FairQueue;
 

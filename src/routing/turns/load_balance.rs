@@ -12,8 +12,8 @@
 //!            ^current ^active         refused() -> swapped behind the active prefix; activate() -> swapped back in at its end
 //! ```
 
-use super::key::Key;
 use super::ring::Ring;
+use crate::routing::key::Key;
 
 /// Which peer gets the next message.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@
 //!   B: b1 b2
 //! ```
 
-use super::key::Key;
 use super::ring::Ring;
+use crate::routing::key::Key;
 
 /// Which peer is read next.
 #[derive(Debug, Default)]

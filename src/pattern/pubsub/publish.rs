@@ -12,13 +12,13 @@
 //! subscription that nobody could be told of counts all the same. With `xpub_nodrop` a pipe that refused its copy holds
 //! it in `held`, and nothing that it wants is accepted until it took it: a message goes to all that want it or to none.
 
-use super::ends::Upstream;
-use super::subscribe::{CANCEL, SUBSCRIBE};
-use super::{
-    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
+use super::wire::{CANCEL, SUBSCRIBE};
 use crate::config::Options;
 use crate::message::{Frame, Message};
+use crate::pattern::ends::Upstream;
+use crate::pattern::{
+    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};
 use crate::pipe::{DropReason, Packet, PipeId, Pipes};
 use crate::routing::{FanOut, Removed, TopicIndex};
 
@@ -214,7 +214,7 @@ impl Publisher {
 
     /// A pipe refused its copy.
     #[cold]
-    fn no_room(&mut self, pipes: &mut Pipes, pipe: PipeId, message: Message) {
+    fn no_room(&mut self, pipes: &mut Pipes, pipe: PipeId, message: impl FnOnce() -> Message) {
         if !self.modes.no_drop {
             pipes.count_drop(Some(pipe), DropReason::Watermark);
             return;
@@ -222,23 +222,15 @@ impl Publisher {
         if self.held.len() <= pipe {
             self.held.resize(pipe + 1, None);
         }
-        self.held[pipe] = Some(message);
+        self.held[pipe] = Some(message());
     }
 
-    /// Hands a message to all targets. The only one gets the message itself, several get copies.
-    #[inline]
-    fn deliver(&mut self, pipes: &mut Pipes, message: Message) {
-        if let [only] = self.targets[..] {
-            if let Err(packet) = pipes.try_send(only, Packet::Message(message)) {
-                let message = SendRefusal::of(packet, Refusal::WouldBlock).message;
-                self.no_room(pipes, only, message);
-            }
-            return;
-        }
+    /// Hands a message to several targets, a copy each.
+    fn spread(&mut self, pipes: &mut Pipes, message: &Message) {
         for at in 0..self.targets.len() {
             let pipe = self.targets[at];
-            if !pipes.try_publish(pipe, &message) {
-                self.no_room(pipes, pipe, message.clone());
+            if !pipes.try_publish(pipe, message) {
+                self.no_room(pipes, pipe, || message.clone());
             }
         }
     }
@@ -279,7 +271,16 @@ impl Pattern for Publisher {
         if self.modes.last_value {
             self.upstream.last = None;
         }
-        self.deliver(pipes, message);
+        // The only target gets the message itself, and no copy of it is made on the way.
+        if let [only] = self.targets[..] {
+            if let Err(packet) = pipes.try_send(only, Packet::Message(message)) {
+                self.no_room(pipes, only, || {
+                    SendRefusal::of(packet, Refusal::WouldBlock).message
+                });
+            }
+        } else {
+            self.spread(pipes, &message);
+        }
         Ok(())
     }
 

@@ -11,9 +11,11 @@
 
 use std::collections::VecDeque;
 
-use super::ends::read_message;
-use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
 use crate::message::Message;
+use crate::pattern::ends::read_message;
+use crate::pattern::{
+    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};
 use crate::pipe::{DropReason, Packet, PipeId, Pipes};
 use crate::routing::{Envelope, FairQueue};
 

@@ -2,10 +2,12 @@
 //!
 //! Not here: any state between a request and its reply; that is `REQ`, or the application.
 
-use super::ends::{Inlet, Outlet, Probe};
-use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
 use crate::config::Options;
 use crate::message::Message;
+use crate::pattern::ends::{Inlet, Outlet, Probe};
+use crate::pattern::{
+    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+};
 use crate::pipe::{Packet, PipeId, Pipes};
 
 /// Round robin out, fair queue in.

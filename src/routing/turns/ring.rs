@@ -6,12 +6,12 @@
 //! Invariants: `place[key]` is the position of `key` in `keys`, or `NOWHERE`; `current < active`, or both tell that
 //! nobody is active. Keys are small (slab indices), so `place` is a plain table; every operation is O(1).
 
-use super::key::Key;
+use crate::routing::key::Key;
 
 const NOWHERE: usize = usize::MAX;
 
 #[derive(Debug, Default)]
-pub(super) struct Ring {
+pub(in crate::routing) struct Ring {
     keys: Vec<Key>,
     place: Vec<usize>,
     active: usize,
@@ -19,22 +19,22 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn has_active(&self) -> bool {
+    pub(in crate::routing) fn has_active(&self) -> bool {
         self.active > 0
     }
 
-    pub(super) fn contains(&self, key: Key) -> bool {
+    pub(in crate::routing) fn contains(&self, key: Key) -> bool {
         self.place.get(key).is_some_and(|&place| place != NOWHERE)
     }
 
     /// All keys, active ones first.
-    pub(super) fn keys(&self) -> &[Key] {
+    pub(in crate::routing) fn keys(&self) -> &[Key] {
         &self.keys
     }
 
     /// The active key whose turn it is.
     #[inline]
-    pub(super) fn current(&self) -> Option<Key> {
+    pub(in crate::routing) fn current(&self) -> Option<Key> {
         if self.current < self.active {
             self.keys.get(self.current).copied()
         } else {
@@ -44,7 +44,7 @@ impl Ring {
 
     /// The turn passes to the next active key.
     #[inline]
-    pub(super) fn advance(&mut self) {
+    pub(in crate::routing) fn advance(&mut self) {
         self.current += 1;
         if self.current >= self.active {
             self.current = 0;
@@ -52,7 +52,7 @@ impl Ring {
     }
 
     /// The current key becomes passive; the last active one takes its place in the order.
-    pub(super) fn retire_current(&mut self) {
+    pub(in crate::routing) fn retire_current(&mut self) {
         if self.current >= self.active {
             return;
         }
@@ -63,7 +63,7 @@ impl Ring {
         }
     }
 
-    pub(super) fn attach(&mut self, key: Key) {
+    pub(in crate::routing) fn attach(&mut self, key: Key) {
         if !self.contains(key) {
             if self.place.len() <= key {
                 self.place.resize(key + 1, NOWHERE);
@@ -74,7 +74,7 @@ impl Ring {
         self.activate(key);
     }
 
-    pub(super) fn activate(&mut self, key: Key) {
+    pub(in crate::routing) fn activate(&mut self, key: Key) {
         let Some(&place) = self.place.get(key) else {
             return;
         };
@@ -85,7 +85,7 @@ impl Ring {
         self.active += 1;
     }
 
-    pub(super) fn detach(&mut self, key: Key) {
+    pub(in crate::routing) fn detach(&mut self, key: Key) {
         let Some(&place) = self.place.get(key) else {
             return;
         };

@@ -12,8 +12,8 @@
 //!   held:        1: ["a"]     4: ["a", "ab"]      matches("abc") = {1, 4}
 //! ```
 
-use super::key::Key;
 use super::prefix_map::{NodeId, PrefixMap};
+use crate::routing::key::Key;
 
 /// What adding a subscription changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
