@@ -1,0 +1,286 @@
+//! The command line: what can be asked, and who does it.
+//!
+//! What it is not: the doing. The doc comments here are the help texts. Addresses, durations and sizes are
+//! parsed here, so that what comes behind holds only valid values; a wrong one ends with exit code 2.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use taipan::{Endpoint, SocketKind};
+
+use crate::failure::Failure;
+use crate::frames::Format;
+use crate::values::{duration, size};
+use crate::{perf, pipes};
+
+/// Sockets on the command line: sends and receives messages, forwards them, measures them.
+#[derive(Debug, Parser)]
+#[command(name = "taipan", version, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed or timed out, 2 wrong usage, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Hands out what stdin says: each message to one of the PULL peers, in turn
+    Push(PipeArgs),
+    /// Receives from PUSH peers, writes to stdout
+    Pull(PipeArgs),
+    /// Publishes what stdin says to all SUB peers; waits for the first subscriber
+    Pub(PubArgs),
+    /// Receives from PUB peers what begins with a topic, writes to stdout
+    Sub(SubArgs),
+    /// Asks: sends a message of stdin, writes the reply to stdout, and so on
+    Req(PipeArgs),
+    /// Answers: writes a request to stdout, replies with a message of stdin, and so on
+    Rep(RepArgs),
+    /// Sends what stdin says to the peers in turn, writes what they send to stdout
+    Dealer(PipeArgs),
+    /// As dealer, with a routing id in front of each message: from whom, and to whom
+    Router(PipeArgs),
+    /// Sends what stdin says to the one peer, writes what it sends to stdout
+    Pair(PipeArgs),
+    /// Measures throughput and latency; alone, a short tour of all transports
+    Perf(PerfArgs),
+    /// The other end of a measurement between two processes
+    #[command(hide = true)]
+    PerfPeer(PeerArgs),
+}
+
+impl Command {
+    /// Does what was asked.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Push(pipe) => pipes::run(SocketKind::Push, &pipe, pipes::Extras::default()),
+            Command::Pull(pipe) => pipes::run(SocketKind::Pull, &pipe, pipes::Extras::default()),
+            Command::Pub(args) => {
+                let extras = pipes::Extras {
+                    drop: args.drop,
+                    ..Default::default()
+                };
+                pipes::run(SocketKind::Pub, &args.pipe, extras)
+            }
+            Command::Sub(args) => {
+                let extras = pipes::Extras {
+                    topics: args.topics,
+                    ..Default::default()
+                };
+                pipes::run(SocketKind::Sub, &args.pipe, extras)
+            }
+            Command::Req(pipe) => pipes::run(SocketKind::Req, &pipe, pipes::Extras::default()),
+            Command::Rep(args) => {
+                let extras = pipes::Extras {
+                    echo: args.echo,
+                    ..Default::default()
+                };
+                pipes::run(SocketKind::Rep, &args.pipe, extras)
+            }
+            Command::Dealer(pipe) => {
+                pipes::run(SocketKind::Dealer, &pipe, pipes::Extras::default())
+            }
+            Command::Router(pipe) => {
+                pipes::run(SocketKind::Router, &pipe, pipes::Extras::default())
+            }
+            Command::Pair(pipe) => pipes::run(SocketKind::Pair, &pipe, pipes::Extras::default()),
+            Command::Perf(perf) => perf::run(&perf),
+            Command::PerfPeer(peer) => perf::run_peer(&peer),
+        }
+    }
+}
+
+/// What all sockets on stdin and stdout take.
+#[derive(Debug, Args)]
+pub struct PipeArgs {
+    /// Where to connect to (or to listen, with --bind): tcp://host:port, ipc:///path
+    #[arg(required = true, value_name = "ADDRESS")]
+    pub addresses: Vec<Endpoint>,
+    /// Listen at the addresses instead of connecting to them
+    #[arg(short, long)]
+    pub bind: bool,
+    /// How messages are written on stdin and stdout
+    #[arg(short, long, value_enum, default_value = "lines")]
+    pub format: Format,
+    /// Stop after so many messages (received ones where both ways are possible; pairs of request and reply)
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Fail when a single step (a peer, a message, room to send) takes longer: 500ms, 2s, 1.5
+    #[arg(short, long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// How long the end waits for messages to go out [default: the timeout, or 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub linger: Option<Duration>,
+    /// Wait for so many peers (PUB: subscribers) before sending [default: 1 for pub, else 0]
+    #[arg(short, long, value_name = "N")]
+    pub peers: Option<usize>,
+    /// How many messages wait for each peer, in and out; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub hwm: usize,
+    /// What a ROUTER calls this socket
+    #[arg(long, value_name = "ID")]
+    pub routing_id: Option<String>,
+    /// Say nothing but errors on stderr
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Tell on stderr what happens to the connections, and how much went through
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PubArgs {
+    #[command(flatten)]
+    pub pipe: PipeArgs,
+    /// Drop messages for subscribers that are too slow, instead of waiting for them
+    #[arg(long)]
+    pub drop: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SubArgs {
+    #[command(flatten)]
+    pub pipe: PipeArgs,
+    /// What wanted messages begin with; may be given several times [default: everything]
+    #[arg(long = "topic", value_name = "PREFIX")]
+    pub topics: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RepArgs {
+    #[command(flatten)]
+    pub pipe: PipeArgs,
+    /// Reply with the request; stdin is not read
+    #[arg(short, long)]
+    pub echo: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Test {
+    /// Round trips, one after the other
+    Lat,
+    /// Messages in one direction, as fast as they go
+    Thr,
+}
+
+/// Who talks to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pattern {
+    /// thr (default)
+    PushPull,
+    /// thr; the publisher waits for the subscriber instead of dropping
+    PubSub,
+    /// thr and lat
+    DealerRouter,
+    /// lat (default)
+    ReqRep,
+    /// lat
+    Pair,
+}
+
+/// How messages cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Transport {
+    /// From thread to thread
+    Inproc,
+    /// On this machine
+    Ipc,
+    /// Over the loopback device
+    Tcp,
+}
+
+/// Who calls the sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    /// Async calls on a current-thread tokio runtime
+    Current,
+    /// Async calls on a multi-thread tokio runtime with two workers
+    Multi,
+    /// Blocking calls, no runtime
+    Blocking,
+}
+
+/// On which CPUs the ends run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pin {
+    /// Both on the same CPU
+    Same,
+    /// Each on its own
+    Split,
+    /// Where the system puts them
+    None,
+}
+
+/// Lists are separated by commas; every combination is a row.
+#[derive(Debug, Args)]
+pub struct PerfArgs {
+    /// What to measure; both, for a short while, if not given
+    #[arg(value_enum)]
+    pub test: Option<Test>,
+    /// Patterns [default: push-pull for thr, req-rep for lat]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub pattern: Vec<Pattern>,
+    /// Transports [default: tcp; the tour: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub transport: Vec<Transport>,
+    /// Payload sizes such as 64,1k,1M [default: 64,1k,64k for thr, 64 for lat]
+    #[arg(long, value_parser = size, value_delimiter = ',')]
+    pub size: Vec<usize>,
+    /// Messages (lat: round trips) a row
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Time a row [default: 2s; the tour: 600ms]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Two processes instead of two threads of one
+    #[arg(long)]
+    pub peer: bool,
+    /// Who calls the sockets
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "current")]
+    pub runtime: Vec<Runtime>,
+    /// On which CPUs the two ends run
+    #[arg(long, value_enum, default_value = "none")]
+    pub pin: Pin,
+    /// Print a JSON object a row instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// No progress bar
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// One row for the other process, see `perf/peer.rs`.
+#[derive(Debug, Args)]
+pub struct PeerArgs {
+    #[arg(value_enum)]
+    pub test: Test,
+    #[arg(long)]
+    pub endpoint: Endpoint,
+    #[arg(long, value_enum)]
+    pub pattern: Pattern,
+    #[arg(long, value_enum)]
+    pub runtime: Runtime,
+    #[arg(long)]
+    pub size: usize,
+    #[arg(long)]
+    pub count: Option<u64>,
+    /// In microseconds.
+    #[arg(long)]
+    pub duration: Option<u64>,
+    #[arg(long)]
+    pub cpu: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,22 @@
+//! `taipan perf`: throughput and latency of the library, as its users would meet them.
+//!
+//! ```text
+//!   plan (rows) ─► run (one row: two threads, or this process and a peer) ─► report (table, JSON), chart
+//!                    │ near end: binds and measures      far end: connects and answers or sends
+//!                    └ ends (the loops of both, async and blocking)
+//! ```
+//!
+//! Messages are built from a slice one by one, payloads are looked at by whoever receives them, and the
+//! sockets have the default options but for a bound on the bytes that may wait.
+
+mod chart;
+mod cpu;
+mod ends;
+mod peer;
+mod plan;
+mod report;
+mod run;
+mod session;
+
+pub use peer::run_peer;
+pub use session::run;

@@ -1,0 +1,234 @@
+//! Runs one row: sets up both ends, and puts together what they have measured.
+//!
+//! ```text
+//!   near thread: pin ─ bind ─ wait for the peer ─ measure
+//!   far thread (or process):  pin ─ connect ─ wait for the peer ─ send or answer
+//! ```
+//!
+//! Invariant: an end that fails closes the context, so that the other does not wait for it for ever.
+
+use std::future::Future;
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use indicatif::ProgressBar;
+use taipan::{AnySocket, Context, Endpoint, Options, SocketKind};
+
+use super::cpu::pin_to;
+use super::ends::{Far, Near, asynchronous, blocking};
+use super::peer;
+use super::plan::{Row, Spec};
+use crate::args::{Runtime, Test, Transport};
+use crate::failure::Failure;
+
+/// How long the ends wait for each other before the first message.
+const MEETING: Duration = Duration::from_secs(10);
+
+/// Payload that may wait in each direction: large messages would fill the memory within the usual 1000.
+const WAITING_BYTES: usize = 64 << 20;
+
+/// A finished row.
+pub struct Measured {
+    pub row: Row,
+    /// Messages, or round trips.
+    pub messages: u64,
+    pub seconds: f64,
+    /// CPU time of both ends.
+    pub cpu: Duration,
+    /// Round trips in nanoseconds.
+    pub round_trips: Option<Histogram<u64>>,
+}
+
+impl Measured {
+    /// Messages (round trips) a second.
+    pub fn rate(&self) -> f64 {
+        self.messages as f64 / self.seconds.max(1e-9)
+    }
+
+    /// Payload bytes a second, in one direction.
+    pub fn bytes_per_second(&self) -> f64 {
+        self.rate() * self.row.spec.size as f64
+    }
+
+    /// Microseconds of CPU time a message, over both ends.
+    pub fn cpu_per_message(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.messages.max(1) as f64
+    }
+
+    /// A quantile of the round trips in microseconds, 1 being the longest.
+    pub fn quantile(&self, quantile: f64) -> Option<f64> {
+        let nanoseconds = self.round_trips.as_ref()?.value_at_quantile(quantile);
+        Some(nanoseconds as f64 / 1000.0)
+    }
+}
+
+/// The first failure of the two ends; what the other says afterwards is only its consequence.
+#[derive(Default)]
+struct FirstFailure(Mutex<Option<Failure>>);
+
+impl FirstFailure {
+    fn note(&self, failure: Failure) {
+        if let Ok(mut first) = self.0.lock() {
+            first.get_or_insert(failure);
+        }
+    }
+
+    /// Runs one end; if it fails, closes the context under the other.
+    fn watch<T>(&self, context: &Context, end: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
+        let result = end();
+        result
+            .map_err(|failure| {
+                self.note(failure);
+                context.shutdown();
+            })
+            .ok()
+    }
+
+    fn take(&self) -> Failure {
+        let first = self.0.lock().ok().and_then(|mut first| first.take());
+        first.unwrap_or_else(|| Failure::Runtime("an end of the measurement broke down".into()))
+    }
+}
+
+/// Measures one row in this context, which should have no other sockets.
+pub fn measure(row: Row, context: &Context, bar: &ProgressBar) -> Result<Measured, Failure> {
+    let first = &FirstFailure::default();
+    let (tell, told) = mpsc::sync_channel(1);
+    let (near, far) = thread::scope(|scope| {
+        let near =
+            scope.spawn(move || first.watch(context, || near(row, context, bar.clone(), &tell)));
+        // Without an endpoint the near end has failed.
+        let far = told.recv().ok().map(|endpoint| {
+            scope.spawn(move || {
+                first.watch(context, || match row.peer {
+                    true => peer::far_process(row, &endpoint),
+                    false => far_thread(row, context, endpoint),
+                })
+            })
+        });
+        (
+            near.join().ok().flatten(),
+            far.and_then(|far| far.join().ok().flatten()),
+        )
+    });
+    let (Some(near), Some((sent, far_cpu))) = (near, far) else {
+        return Err(first.take());
+    };
+    if near.messages != sent {
+        return Err(Failure::Runtime(format!(
+            "{sent} messages were sent, {} arrived",
+            near.messages
+        )));
+    }
+    Ok(Measured {
+        row,
+        messages: near.messages,
+        seconds: near.time.as_secs_f64(),
+        cpu: near.cpu + far_cpu,
+        round_trips: near.round_trips,
+    })
+}
+
+fn near(
+    row: Row,
+    context: &Context,
+    bar: ProgressBar,
+    tell: &mpsc::SyncSender<Endpoint>,
+) -> Result<Near, Failure> {
+    pin_to(row.cpus.0)?;
+    let spec = row.spec;
+    let socket = open(context, spec.kinds().0)?;
+    let address = match row.transport {
+        Transport::Inproc => "inproc://perf",
+        Transport::Ipc => "ipc://*",
+        Transport::Tcp => "tcp://127.0.0.1:*",
+    };
+    let endpoint = socket
+        .bind(address)
+        .map_err(|error| Failure::because(address, error))?;
+    // Nobody listens if the other end could not be started; then there will be no peer.
+    let _ = tell.send(endpoint);
+    meet(&socket)?;
+    match (spec.test, spec.runtime) {
+        (Test::Thr, Runtime::Blocking) => blocking::count(socket, spec, bar),
+        (Test::Thr, runtime) => drive(runtime, asynchronous::count(socket, spec, bar)),
+        (Test::Lat, Runtime::Blocking) => blocking::ask(socket, spec, bar),
+        (Test::Lat, runtime) => drive(runtime, asynchronous::ask(socket, spec, bar)),
+    }
+}
+
+/// Messages, and no CPU time: that of the whole process is measured at the near end.
+fn far_thread(row: Row, context: &Context, endpoint: Endpoint) -> Result<(u64, Duration), Failure> {
+    pin_to(row.cpus.1)?;
+    let far = far(row.spec, context, endpoint)?;
+    Ok((far.messages, Duration::ZERO))
+}
+
+/// The far end in this thread.
+pub fn far(spec: Spec, context: &Context, endpoint: Endpoint) -> Result<Far, Failure> {
+    let socket = open(context, spec.kinds().1)?;
+    socket
+        .connect(&endpoint)
+        .map_err(|error| Failure::because(&endpoint, error))?;
+    meet(&socket)?;
+    match (spec.test, spec.runtime) {
+        (Test::Thr, Runtime::Blocking) => blocking::stream(socket, spec),
+        (Test::Thr, runtime) => drive(runtime, asynchronous::stream(socket, spec)),
+        (Test::Lat, Runtime::Blocking) => blocking::answer(socket, spec),
+        (Test::Lat, runtime) => drive(runtime, asynchronous::answer(socket, spec)),
+    }
+}
+
+fn open(context: &Context, kind: SocketKind) -> Result<AnySocket, Failure> {
+    let mut options = Options::default();
+    options.send_hwm_bytes = WAITING_BYTES;
+    options.recv_hwm_bytes = WAITING_BYTES;
+    options.xpub_nodrop = true;
+    let socket =
+        AnySocket::of(context, kind, options).map_err(|error| Failure::because(kind, error))?;
+    if kind == SocketKind::Sub {
+        socket
+            .subscribe("")
+            .map_err(|error| Failure::because(kind, error))?;
+    }
+    Ok(socket)
+}
+
+fn meet(socket: &AnySocket) -> Result<(), Failure> {
+    let met = match socket.kind() {
+        SocketKind::Pub => socket.blocking_wait_for_subscribers(1, Some(MEETING)),
+        _ => socket.blocking_wait_for_peers(1, Some(MEETING)),
+    };
+    match met {
+        true => Ok(()),
+        false => Err(Failure::TimedOut(format!(
+            "the two ends did not meet within {MEETING:?}"
+        ))),
+    }
+}
+
+/// Runs one end on a runtime of its own.
+fn drive<T: Send + 'static>(
+    runtime: Runtime,
+    end: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    use tokio::runtime::Builder;
+    let multi = runtime == Runtime::Multi;
+    let mut builder = if multi {
+        Builder::new_multi_thread()
+    } else {
+        Builder::new_current_thread()
+    };
+    let runtime = builder.worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::because("cannot start a runtime", error))?;
+    if !multi {
+        return runtime.block_on(end);
+    }
+    // On a worker, where the tasks of users are, and not beside them.
+    let task = runtime.spawn(end);
+    runtime
+        .block_on(task)
+        .map_err(|error| Failure::because("an end of the measurement", error))?
+}

@@ -1,0 +1,74 @@
+//! Values on the command line that have a unit: durations and sizes.
+//!
+//! What it is not: a general parser of units. A number without a unit means seconds, or bytes.
+
+use std::time::Duration;
+
+/// `500us`, `250ms`, `5s`, `2m` or a plain number of seconds (`1.5`).
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text);
+    let scale = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("unknown unit of time `{unit}` (us, ms, s, m, h)")),
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "expected a duration such as 500ms, 2s or 1.5".to_owned())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
+}
+
+/// `64`, `1k`, `64KiB`, `1M`: bytes, with units of 1024.
+pub fn size(text: &str) -> Result<usize, String> {
+    let (number, unit) = split(text);
+    let scale: usize = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return Err(format!("unknown unit of size `{unit}` (k, M, G)")),
+    };
+    let number: usize = number
+        .parse()
+        .map_err(|_| "expected a size such as 64, 1k or 1MiB".to_owned())?;
+    number
+        .checked_mul(scale)
+        .filter(|size| *size <= 1 << 32)
+        .ok_or_else(|| "more than 4 GiB".to_owned())
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("-1s").is_err());
+        assert!(duration("s").is_err());
+        assert!(duration("5 parsecs").unwrap_err().contains("parsecs"));
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("64"), Ok(64));
+        assert_eq!(size("1k"), Ok(1024));
+        assert_eq!(size("64KiB"), Ok(65536));
+        assert_eq!(size("1M"), Ok(1 << 20));
+        assert_eq!(size("5G").unwrap_err(), "more than 4 GiB");
+        assert!(size("1.5k").is_err());
+        assert!(size("").is_err());
+    }
+}
