@@ -187,16 +187,20 @@ impl State {
     }
 
     /// Asks the kernel and the in-process peers what has changed, and acts on it.
+    ///
+    /// The kernel first: a look takes the event away that in-process peers wake threads with, so what they
+    /// have posted must be read after it.
     pub(super) fn look(&mut self, signal: &Signal) {
         self.since_look = 0;
-        self.sort_inbox(signal);
-        let Some(watch) = &mut self.watch else { return };
-        let mut ready = std::mem::take(&mut self.ready);
-        while watch.look(&mut ready) {}
-        for event in ready.drain(..) {
-            self.on_ready(event, signal);
+        if let Some(watch) = &mut self.watch {
+            let mut ready = std::mem::take(&mut self.ready);
+            while watch.look(&mut ready) {}
+            for event in ready.drain(..) {
+                self.on_ready(event, signal);
+            }
+            self.ready = ready;
         }
-        self.ready = ready;
+        self.sort_inbox(signal);
     }
 
     fn on_ready(&mut self, event: Ready, signal: &Signal) {
@@ -235,6 +239,9 @@ impl State {
             self.pipes.note_closed(id, cause);
         } else if self.kind == SocketKind::Push {
             self.discard_inbound(id);
+        } else {
+            // What was just read will not be announced by the kernel any more.
+            self.pattern.on_event(&mut self.pipes, id, PipeEvent::Readable);
         }
     }
 
@@ -279,16 +286,29 @@ impl State {
         for id in self.pipes.ids() {
             self.read_ahead(id);
         }
+        self.wake_for_read_ahead(signal);
         self.flush_dirty(signal);
     }
 
+    /// Wakes whom reading ahead has brought something. Not everybody: who waits in vain would take a lease
+    /// anew each time.
+    fn wake_for_read_ahead(&mut self, signal: &Signal) {
+        if matches!(self.kind, SocketKind::Pub | SocketKind::XPub) {
+            signal.wake_changed();
+        }
+        if (signal.anyone_waiting() || signal.anyone_polling()) && self.pattern.can_recv(&mut self.pipes) {
+            signal.wake_readable();
+        }
+    }
+
     /// Time passes for every lane (heartbeats).
-    pub(super) fn tick(&mut self, now: Instant) {
+    pub(super) fn tick(&mut self, now: Instant, signal: &Signal) {
         for id in self.pipes.ids() {
             let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { continue };
             let _ = lane.on_event(LaneEvent::Tick(now));
             self.read_ahead(id);
         }
+        self.wake_for_read_ahead(signal);
     }
 
     /// What is not out yet, over all pipes.
