@@ -4,9 +4,9 @@
 //! only the `bytes` crate.
 //!
 //! ```text
-//!   Message (72 bytes) -+- one frame, held in place          no allocation up to 70 bytes of payload
+//!   Message (72 bytes) -+- one frame, held in place          no allocation up to 64 bytes of payload
 //!                       '- two frames or more, in a Vec
-//!   Frame   (72 bytes) -+- up to 70 bytes, held in place
+//!   Frame   (72 bytes) -+- up to 64 bytes, held in place
 //!                       '- more: a counted reference (Bytes), shared between clones
 //! ```
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// The kind of end, for counters, monitor events and the decision whether to reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// A word wide, for the sake of the packet that could be in its place; see `message/frame.rs`.
+#[repr(u64)]
 pub(crate) enum CloseKind {
     /// The peer closed the connection in an orderly way, or vanished.
     Gone,

@@ -81,6 +81,7 @@ pub(crate) struct QueueReceiver {
     low_water: usize,
     byte_step: usize,
     limits_seen: usize,
+    ended: bool,
     writer: Bell,
 }
 
@@ -122,6 +123,7 @@ pub(crate) fn queue(writer: Bell, reader: Bell, send: Limits, recv: Limits) -> (
         low_water: limits.low_water(),
         byte_step: byte_step(limits),
         limits_seen: 0,
+        ended: false,
         writer,
     };
     (sender, receiver)
@@ -235,13 +237,18 @@ impl Drop for QueueSender {
 }
 
 impl QueueReceiver {
-    /// The next packet; `Err(true)` when there will never be another.
+    /// The next packet, if there is one; if not, `ended` says whether there will ever be another.
     #[inline]
-    pub(crate) fn try_recv(&mut self) -> Result<Packet, bool> {
+    pub(crate) fn try_recv(&mut self) -> Option<Packet> {
         match self.pop() {
-            Some(packet) => Ok(packet),
+            Some(packet) => Some(packet),
             None => self.doze(),
         }
+    }
+
+    /// Whether the writer was gone when `try_recv` last found nothing.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
     }
 
     #[inline]
@@ -268,7 +275,7 @@ impl QueueReceiver {
     }
 
     /// Announces that we found nothing, and looks once more.
-    fn doze(&mut self) -> Result<Packet, bool> {
+    fn doze(&mut self) -> Option<Packet> {
         self.shared.reader_idle.store(true, Ordering::Relaxed);
         // Pairs with the fence in `QueueSender::ring_reader`.
         fence(Ordering::SeqCst);
@@ -276,11 +283,12 @@ impl QueueReceiver {
         match self.pop() {
             Some(packet) => {
                 self.shared.reader_idle.store(false, Ordering::Relaxed);
-                Ok(packet)
+                Some(packet)
             }
             None => {
                 self.tell();
-                Err(gone)
+                self.ended = gone;
+                None
             }
         }
     }

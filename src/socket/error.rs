@@ -78,6 +78,8 @@ impl Error for SendError {}
 /// Why nothing was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+// A word wide, for the sake of the message that could be in its place; see `message/frame.rs`.
+#[repr(u64)]
 pub enum RecvError {
     /// Nothing has arrived, and the call does not wait (EAGAIN).
     WouldBlock,

@@ -66,7 +66,10 @@ impl InprocLane {
     #[inline]
     fn take(&mut self) -> Result<Packet, LaneIdle> {
         match &mut self.rx {
-            Inlet::Queue(queue) => queue.try_recv().map_err(idle),
+            Inlet::Queue(queue) => match queue.try_recv() {
+                Some(packet) => Ok(packet),
+                None => Err(idle(queue.ended())),
+            },
             Inlet::Slot(slot) => {
                 let mut slot = slot.lock();
                 if !slot.control.is_empty() {
