@@ -130,7 +130,7 @@ pub(super) async fn tick(core: Weak<Core>, period: Duration) {
         clock.tick().await;
         let Some(core) = core.upgrade() else { return };
         let mut state = core.lock();
-        state.tick(Instant::now());
+        state.tick(Instant::now(), &core.signal);
         state.flush_dirty(&core.signal);
         core.finish(state);
     }
