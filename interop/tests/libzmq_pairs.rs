@@ -24,6 +24,8 @@ fn pair(ours: SocketKind, theirs: SocketKind) {
 }
 
 fn meet(ours: SocketKind, theirs: SocketKind, wire: Wire, taipan_binds: bool, named: bool) {
+    // Shown if the test fails.
+    println!("{ours} and {theirs}, {wire:?}, taipan binds: {taipan_binds}, named: {named}");
     let [our_name, their_name]: [&[u8]; 2] = if named {
         [b"our end", &[0xFF; 255]]
     } else {
@@ -113,10 +115,12 @@ fn incompatible_kinds_are_refused_with_the_cause() {
                 break fault;
             }
         };
-        let expected = ProtocolError::IncompatibleSocket {
+        let expected = HandshakeFault::Protocol(ProtocolError::IncompatibleSocket {
             ours: ours.name(),
             theirs: theirs.name().into(),
-        };
-        assert_eq!(fault, HandshakeFault::Protocol(expected));
+        });
+        // libzmq may see it first, and then closes before it has said what it is.
+        let closed = HandshakeFault::NoDetail("the peer closed during the handshake".into());
+        assert!([expected, closed].contains(&fault), "{fault:?}");
     }
 }
