@@ -11,7 +11,7 @@ use taipan::{Endpoint, SocketKind};
 use crate::failure::Failure;
 use crate::frames::Format;
 use crate::values::{duration, size};
-use crate::{perf, pipes};
+use crate::{perf, pipes, proxy};
 
 /// Sockets on the command line: sends and receives messages, forwards them, measures them.
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ pub enum Command {
     Router(PipeArgs),
     /// Sends what stdin says to the one peer, writes what it sends to stdout
     Pair(PipeArgs),
+    /// Forwards messages between two sockets, until interrupted
+    Proxy(ProxyArgs),
     /// Measures throughput and latency; alone, a short tour of all transports
     Perf(PerfArgs),
     /// The other end of a measurement between two processes
@@ -86,6 +88,7 @@ impl Command {
                 pipes::run(SocketKind::Router, &pipe, pipes::Extras::default())
             }
             Command::Pair(pipe) => pipes::run(SocketKind::Pair, &pipe, pipes::Extras::default()),
+            Command::Proxy(args) => proxy::run(&args),
             Command::Perf(perf) => perf::run(&perf),
             Command::PerfPeer(peer) => perf::run_peer(&peer),
         }
@@ -155,6 +158,53 @@ pub struct RepArgs {
     /// Reply with the request; stdin is not read
     #[arg(short, long)]
     pub echo: bool,
+}
+
+/// The sockets of a proxy: the frontend's kind, then the backend's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Forward {
+    /// From PUSH peers to PULL peers
+    PullPush,
+    /// From PUB peers to SUB peers, and subscriptions back
+    XsubXpub,
+    /// From REQ or DEALER peers to REP or DEALER peers, and replies back
+    RouterDealer,
+}
+
+/// One of the two sockets of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    Frontend,
+    Backend,
+}
+
+#[derive(Debug, Args)]
+pub struct ProxyArgs {
+    /// Where the senders (requesters, publishers) come
+    pub frontend: Endpoint,
+    /// Where the receivers (repliers, subscribers) come
+    pub backend: Endpoint,
+    /// What is forwarded
+    #[arg(short, long, value_enum)]
+    pub kind: Forward,
+    /// The sides that connect to their address instead of listening
+    #[arg(long, value_enum, value_name = "SIDE", value_delimiter = ',')]
+    pub connect: Vec<Side>,
+    /// Publish a copy of everything that is forwarded at this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub capture: Option<Endpoint>,
+    /// How long the end waits for messages to go out [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub linger: Option<Duration>,
+    /// How many messages wait for each peer, in and out; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub hwm: usize,
+    /// Say nothing but errors on stderr
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Tell on stderr what happens to the connections, and how much went through
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
 }
 
 /// What is measured.

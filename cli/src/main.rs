@@ -7,7 +7,7 @@
 //!   args (what was asked) ──► pipes (stdin, stdout and a socket) ──► frames (bytes <-> messages)
 //!                        ├──► proxy (two sockets)
 //!                        └──► perf  (plan ► run (► peer) ► report, chart)
-//!   failure: what can go wrong, and its exit code
+//!   sockets: what they share; failure: what can go wrong, and its exit code
 //! ```
 
 mod args;
@@ -17,6 +17,8 @@ mod input;
 mod output;
 mod perf;
 mod pipes;
+mod proxy;
+mod sockets;
 mod values;
 
 use clap::Parser;

@@ -8,24 +8,18 @@
 //! reported; every wait is bounded by `--timeout`, if there is one, and ended by an interrupt. A second
 //! interrupt does not wait for what is still to go out.
 
-use std::future::Future;
-use std::mem::ManuallyDrop;
+mod flow;
+
 use std::time::Duration;
 
-use taipan::{
-    AnySocket, BindError, ConnectError, Context, Message, MonitorError, Options, SendErrorKind,
-    SocketKind,
-};
-use tokio::signal::unix::{SignalKind, signal};
+use taipan::{AnySocket, Context, Options, SocketKind};
 
 use crate::args::PipeArgs;
 use crate::failure::{Failure, say};
 use crate::frames::Codec;
 use crate::input::Input;
 use crate::output::Output;
-
-mod flow;
-
+use crate::sockets::{Interrupts, Talk, block_on, close, connect, finish, listen, tell_events};
 use flow::Flow;
 
 /// What only some kinds of sockets take.
@@ -41,50 +35,39 @@ pub struct Extras {
 
 /// Runs one socket until its work is done.
 pub fn run(kind: SocketKind, args: &PipeArgs, extras: Extras) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Failure::because("cannot start", error))?;
-    let result = runtime.block_on(serve(kind, args, extras));
-    // A write to a pipe that nobody reads may never return.
-    runtime.shutdown_background();
-    result
+    block_on(serve(kind, args, extras))
 }
 
 async fn serve(kind: SocketKind, args: &PipeArgs, extras: Extras) -> Result<(), Failure> {
     let mut interrupts = Interrupts::new()?;
     let context = Context::new();
-    // The last handle waits for lingering messages when it is dropped; here that is done below, and on the
-    // other ways out not at all.
-    let _kept = ManuallyDrop::new(context.clone());
     let socket = open(&context, kind, args, &extras)?;
-    if args.verbose {
+    let talk = Talk::new(args.quiet, args.verbose);
+    if talk == Talk::Verbose {
         tell_events(&socket);
     }
-    attach(&socket, args)?;
     let codec = Codec::new(args.format, kind);
-    let mut flow = Flow::new(socket.clone(), args, &extras, Output::new(codec));
-    let worked = tokio::select! {
-        worked = work(&mut flow, codec) => worked,
-        () = interrupts.next() => flow.interrupted(),
+    let mut flow = Flow::new(socket.clone(), args, extras.echo, Output::new(codec));
+    let worked = match attach(&socket, args, talk) {
+        Ok(()) => tokio::select! {
+            worked = work(&mut flow, codec) => worked,
+            () = interrupts.next() => flow.interrupted(),
+        },
+        refused => refused,
     };
     if matches!(worked, Err(Failure::OutputClosed)) {
-        return worked;
+        // Quietly, and soon.
+        let _ = socket.update_options(|options| options.linger = Some(Duration::ZERO));
     }
-    let stats = socket.stats();
-    if args.verbose {
+    if talk == Talk::Verbose {
+        let dropped = socket.stats().drops.total();
         say(format_args!(
-            "{} sent, {} received, {} dropped",
-            flow.sent,
-            flow.received,
-            stats.drops.total()
+            "{} sent, {} received, {dropped} dropped",
+            flow.sent, flow.received
         ));
     }
     drop((flow, socket));
-    let unsent = tokio::select! {
-        report = context.terminate_async() => report.unsent_messages,
-        () = interrupts.next() => return Err(Failure::Interrupted),
-    };
+    let unsent = close(context, &mut interrupts).await?;
     finish(worked, unsent)
 }
 
@@ -99,22 +82,6 @@ async fn work(flow: &mut Flow, codec: Codec) -> Result<(), Failure> {
         SocketKind::Rep => flow.answer(input()?).await,
         _ => flow.both_ways(input()?).await,
     }
-}
-
-/// What is left unsent makes a failure of any end.
-fn finish(worked: Result<(), Failure>, unsent: u64) -> Result<(), Failure> {
-    if unsent == 0 {
-        return worked;
-    }
-    if let Err(failure) = worked {
-        failure.report();
-    }
-    let messages = if unsent == 1 {
-        "message was"
-    } else {
-        "messages were"
-    };
-    Err(Failure::TimedOut(format!("{unsent} {messages} not sent")))
 }
 
 fn open(
@@ -143,65 +110,11 @@ fn open(
     Ok(socket)
 }
 
-fn attach(socket: &AnySocket, args: &PipeArgs) -> Result<(), Failure> {
-    for address in &args.addresses {
-        if args.bind {
-            let resolved = socket.bind(address.clone()).map_err(|error| match error {
-                BindError::Endpoint(_) | BindError::UnknownScheme(_) => {
-                    Failure::Usage(format!("{address}: {error}"))
-                }
-                _ => Failure::because(address, error),
-            })?;
-            // A port or a path that the system chose is of use only to those who know it.
-            if args.verbose || (!args.quiet && resolved != *address) {
-                say(format_args!("listening at {resolved}"));
-            }
-        } else {
-            socket
-                .connect(address.clone())
-                .map_err(|error| match error {
-                    ConnectError::Endpoint(_) | ConnectError::UnknownScheme(_) => {
-                        Failure::Usage(format!("{address}: {error}"))
-                    }
-                    _ => Failure::because(address, error),
-                })?;
-        }
-    }
-    Ok(())
-}
-
-fn tell_events(socket: &AnySocket) {
-    let mut monitor = socket.monitor();
-    tokio::spawn(async move {
-        loop {
-            match monitor.recv().await {
-                Ok(event) => say(event),
-                Err(MonitorError::Lagged(count)) => say(format_args!("{count} events were missed")),
-                Err(_) => return,
-            }
-        }
-    });
-}
-
-/// SIGINT and SIGTERM.
-struct Interrupts {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Interrupts {
-    fn new() -> Result<Interrupts, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::because("signals", error));
-        Ok(Interrupts {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
+fn attach(socket: &AnySocket, args: &PipeArgs, talk: Talk) -> Result<(), Failure> {
+    args.addresses
+        .iter()
+        .try_for_each(|address| match args.bind {
+            true => listen(socket, address, talk),
+            false => connect(socket, address),
         })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -26,6 +26,9 @@ use crate::failure::Failure;
 /// How long the ends wait for each other before the first message.
 const MEETING: Duration = Duration::from_secs(10);
 
+/// How long what the far end has sent may take to go out.
+const LINGER: Duration = Duration::from_secs(10);
+
 /// Payload that may wait in each direction: large messages would fill the memory within the usual 1000.
 const WAITING_BYTES: usize = 64 << 20;
 
@@ -183,6 +186,7 @@ pub fn far(spec: Spec, context: &Context, endpoint: Endpoint) -> Result<Far, Fai
 
 fn open(context: &Context, kind: SocketKind) -> Result<AnySocket, Failure> {
     let mut options = Options::default();
+    options.linger = Some(LINGER);
     options.send_hwm_bytes = WAITING_BYTES;
     options.recv_hwm_bytes = WAITING_BYTES;
     options.xpub_nodrop = true;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use taipan::Context;
 use tokio::sync::oneshot;
@@ -13,6 +14,10 @@ use super::run::{Measured, measure};
 use super::{chart, plan};
 use crate::args::PerfArgs;
 use crate::failure::Failure;
+use crate::sockets::{Interrupts, block_on};
+
+/// How long an interrupt waits for the row that is running.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The context of the row that is running.
 type Current = Arc<Mutex<Option<Context>>>;
@@ -32,25 +37,27 @@ pub fn run(args: &PerfArgs) -> Result<(), Failure> {
     wait(finished, &current)
 }
 
-/// Waits for the end or an interrupt; then the sockets are closed, and with them their files removed.
+/// Waits for the end, or an interrupt: then for the sockets to be closed and their files to be removed.
 fn wait(
-    finished: oneshot::Receiver<Result<(), Failure>>,
+    mut finished: oneshot::Receiver<Result<(), Failure>>,
     current: &Current,
 ) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Failure::because("cannot start", error))?;
-    runtime.block_on(async {
+    block_on(async {
+        let mut interrupts = Interrupts::new()?;
         tokio::select! {
-            result = finished => result.unwrap_or_else(|_| Err(Failure::Runtime("the measurement broke down".into()))),
-            _ = tokio::signal::ctrl_c() => {
-                if let Ok(current) = current.lock() && let Some(context) = &*current {
-                    context.shutdown();
-                }
-                Err(Failure::Interrupted)
+            result = &mut finished => {
+                return result.unwrap_or_else(|_| Err(Failure::Runtime("the measurement broke down".into())));
             }
+            () = interrupts.next() => {}
         }
+        if let Ok(current) = current.lock()
+            && let Some(context) = &*current
+        {
+            context.shutdown();
+        }
+        // Whatever it says: it was interrupted.
+        let _ = tokio::time::timeout(FAREWELL, finished).await;
+        Err(Failure::Interrupted)
     })
 }
 

@@ -3,7 +3,15 @@
 //! What it is not: setting up and ending (`pipes.rs`). Invariant: a step that waits is bounded by the timeout;
 //! what stdin gave is sent in order, or the flow ends with an error.
 
-use super::*;
+use std::future::Future;
+use std::time::Duration;
+
+use taipan::{AnySocket, Message, SendError, SendErrorKind, SocketKind};
+
+use crate::args::PipeArgs;
+use crate::failure::{Failure, say};
+use crate::input::Input;
+use crate::output::Output;
 
 /// Messages taken from the socket and written at once.
 const BATCH: usize = 1024;
@@ -25,13 +33,13 @@ pub struct Flow {
 }
 
 impl Flow {
-    pub fn new(socket: AnySocket, args: &PipeArgs, extras: &Extras, output: Output) -> Flow {
+    pub fn new(socket: AnySocket, args: &PipeArgs, echo: bool, output: Output) -> Flow {
         let peers = args
             .peers
             .unwrap_or(usize::from(socket.kind() == SocketKind::Pub));
         Flow {
             socket,
-            echo: extras.echo,
+            echo,
             sent: 0,
             received: 0,
             output,
@@ -213,7 +221,7 @@ impl Flow {
         self.sent(sent)
     }
 
-    fn sent(&mut self, result: Result<(), taipan::SendError>) -> Result<(), Failure> {
+    fn sent(&mut self, result: Result<(), SendError>) -> Result<(), Failure> {
         match result {
             Ok(()) => self.sent += 1,
             Err(error) if error.kind() == SendErrorKind::Unroutable => {

@@ -1,0 +1,87 @@
+//! `taipan proxy`: forwards messages between two sockets until it is interrupted.
+//!
+//! What it is not: the forwarding, which is the library's [`taipan::Proxy`]. Invariant: what the proxy had
+//! received when it ended goes out within the linger time, or is counted and reported.
+
+use taipan::{AnySocket, Context, Options, Proxy, SocketKind};
+
+use crate::args::{Forward, ProxyArgs, Side};
+use crate::failure::{Failure, say};
+use crate::sockets::{Interrupts, Talk, block_on, close, connect, finish, listen, tell_events};
+
+/// Forwards until an interrupt.
+pub fn run(args: &ProxyArgs) -> Result<(), Failure> {
+    block_on(serve(args))
+}
+
+async fn serve(args: &ProxyArgs) -> Result<(), Failure> {
+    let mut interrupts = Interrupts::new()?;
+    let context = Context::new();
+    let worked = forward(&context, args, &mut interrupts).await;
+    let left = close(context, &mut interrupts).await?;
+    let (worked, held) = match worked {
+        Ok(held) => (Ok(()), held),
+        Err(failure) => (Err(failure), 0),
+    };
+    finish(worked, left + held)
+}
+
+/// Returns how many messages were received and not passed on.
+async fn forward(
+    context: &Context,
+    args: &ProxyArgs,
+    interrupts: &mut Interrupts,
+) -> Result<u64, Failure> {
+    let talk = Talk::new(args.quiet, args.verbose);
+    let (front, back) = match args.kind {
+        Forward::PullPush => (SocketKind::Pull, SocketKind::Push),
+        Forward::XsubXpub => (SocketKind::XSub, SocketKind::XPub),
+        Forward::RouterDealer => (SocketKind::Router, SocketKind::Dealer),
+    };
+    let open = |kind| {
+        let mut options = Options::default();
+        options.send_hwm = args.hwm;
+        options.recv_hwm = args.hwm;
+        options.linger = args.linger.or(options.linger);
+        let socket = AnySocket::of(context, kind, options)
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        if talk == Talk::Verbose {
+            tell_events(&socket);
+        }
+        Ok::<_, Failure>(socket)
+    };
+    let (frontend, backend) = (open(front)?, open(back)?);
+    for (socket, address, side) in [
+        (&frontend, &args.frontend, Side::Frontend),
+        (&backend, &args.backend, Side::Backend),
+    ] {
+        match args.connect.contains(&side) {
+            true => connect(socket, address)?,
+            false => listen(socket, address, talk)?,
+        }
+    }
+    let mut proxy = Proxy::new(&frontend, &backend);
+    if let Some(address) = &args.capture {
+        let capture = open(SocketKind::Pub)?;
+        listen(&capture, address, talk)?;
+        proxy = proxy.capture(&capture);
+    }
+    let handle = proxy.handle();
+    let mut running = std::pin::pin!(proxy.run());
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = interrupts.next() => {
+            handle.terminate();
+            running.await
+        }
+    };
+    let report = ended.map_err(|error| Failure::Runtime(error.to_string()))?;
+    if talk == Talk::Verbose {
+        let (front, back) = (report.statistics.frontend, report.statistics.backend);
+        say(format_args!(
+            "{} forwarded, {} returned",
+            back.messages_sent, front.messages_sent
+        ));
+    }
+    Ok(report.unsent.len() as u64)
+}
