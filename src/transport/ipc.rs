@@ -63,6 +63,7 @@ impl Transport for Ipc {
         socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
         socket.set_nonblocking(true)?;
         let listener = UnixListener::from_std(OwnedFd::from(socket).into())?;
+        let cleanup = cleanup.map(|path| (path.clone(), identity(&path)));
         Ok(Box::new(IpcAcceptor { listener, address, _file: SocketFile { path: cleanup, directory } }))
     }
 
@@ -113,15 +114,23 @@ fn wrap(stream: UnixStream) -> io::Result<Box<dyn ByteStream>> {
     Ok(Box::new(FdStream::new(stream.into_std()?, address)))
 }
 
-/// Removes what the listener put into the file system.
+/// Removes what the listener put into the file system, unless somebody else has taken the name over.
 struct SocketFile {
-    path: Option<PathBuf>,
+    /// The path, with the device and the inode that the socket had.
+    path: Option<(PathBuf, Option<(u64, u64)>)>,
     directory: Option<PathBuf>,
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.path {
+        if let Some((path, own)) = &self.path
+            && identity(path) == *own
+        {
             let _ = std::fs::remove_file(path);
         }
         if let Some(directory) = &self.directory {

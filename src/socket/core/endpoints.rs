@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::base::Core;
-use super::state::{Bound, Connected};
-use crate::config::{Endpoint, Options, OptionError};
+use super::state::{Accepting, Bound, Connected};
+use crate::config::{Endpoint, OptionError, Options, SocketKind};
 use crate::pattern::{Control, ControlRefusal, PipeEvent};
 use crate::pipe::PipeId;
 use crate::session::{Line, LinkOwner, MonitorKind, accept, dial};
@@ -29,10 +29,8 @@ impl Core {
         let resolved = bound.endpoint.clone();
         let mut state = self.lock();
         if state.closed {
-            match bound.task {
-                Some(task) => task.abort(),
-                None => self.context.inproc_unbind(&resolved),
-            }
+            drop(state);
+            self.stop_listening(bound);
             return Err(BindError::Closed);
         }
         state.bound.push(bound);
@@ -64,8 +62,13 @@ impl Core {
                 let resolved = listener.endpoint();
                 let name = resolved.to_string();
                 self.tell(&name, None, MonitorKind::Listening);
-                let task = background.handle().spawn(accept(self.owner(), listener, name));
-                Ok(Bound { endpoint: resolved, task: Some(task.abort_handle()) })
+                let (alive, gone) = std::sync::mpsc::channel();
+                let owner = self.owner();
+                let task = background.handle().spawn(async move {
+                    let _alive = alive;
+                    accept(owner, listener, name).await;
+                });
+                Ok(Bound { endpoint: resolved, task: Some(Accepting { task: task.abort_handle(), gone }) })
             }
             Err(error) => {
                 self.tell(&endpoint.to_string(), None, MonitorKind::BindFailed { reason: error.to_string() });
@@ -77,12 +80,20 @@ impl Core {
     pub(crate) fn connect(&self, endpoint: Endpoint, assigned_id: Option<Bytes>) -> Result<Endpoint, ConnectError> {
         match &endpoint {
             Endpoint::Inproc(_) => self.connect_inproc(&endpoint, assigned_id)?,
+            _ if self.connects_once(&endpoint) => {}
             _ => self.connect_stream(&endpoint, assigned_id)?,
         }
         self.lock().last_endpoint = Some(endpoint.clone());
         self.signal.wake_changed();
         self.signal.wake_writable();
         Ok(endpoint)
+    }
+
+    /// Whether another connection to this endpoint would only double messages: it is ignored then, as
+    /// libzmq does.
+    fn connects_once(&self, endpoint: &Endpoint) -> bool {
+        matches!(self.kind, SocketKind::Dealer | SocketKind::Sub | SocketKind::Pub | SocketKind::Req)
+            && self.lock().connected.iter().any(|known| known.endpoint == *endpoint)
     }
 
     /// A pipe that waits for its link; with `immediate` the pattern does not see it yet.
@@ -142,12 +153,17 @@ impl Core {
         let at = state.bound.iter().position(|bound| bound.endpoint == *endpoint).ok_or(EndpointNotFound)?;
         let bound = state.bound.remove(at);
         drop(state);
-        match bound.task {
-            Some(task) => task.abort(),
-            None => self.context.inproc_unbind(endpoint),
-        }
+        self.stop_listening(bound);
         self.tell(&endpoint.to_string(), None, MonitorKind::Closed);
         Ok(())
+    }
+
+    /// Gives an address up. Not to be called under the socket's lock.
+    pub(super) fn stop_listening(&self, bound: Bound) {
+        match (bound.task, self.background()) {
+            (Some(accepting), Ok(background)) => accepting.stop(&background),
+            _ => self.context.inproc_unbind(&bound.endpoint),
+        }
     }
 
     /// Ends the link to an endpoint as it was given to `connect`; what waits for it goes out first, within

@@ -36,12 +36,10 @@ impl Core {
         if std::mem::replace(&mut state.closed, true) {
             return;
         }
-        for bound in std::mem::take(&mut state.bound) {
-            match bound.task {
-                Some(task) => task.abort(),
-                None => self.context.inproc_unbind(&bound.endpoint),
-            }
-        }
+        let bound = std::mem::take(&mut state.bound);
+        drop(state);
+        bound.into_iter().for_each(|bound| self.stop_listening(bound));
+        let mut state = self.lock();
         state.before_wait(&self.signal);
         let linger = state.linger();
         let nothing_left = state.unsent().0 == 0 && !(state.kind.can_recv() && state.has_streams());

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use tokio::task::AbortHandle;
@@ -17,6 +18,7 @@ use crate::message::Message;
 use crate::pattern::{Pattern, PipeEvent, RecvRefusal, SendRefusal};
 use crate::pipe::{CloseCause, Counters, Flush, LaneEvent, Limits, Pipe, PipeId, Pipes};
 use crate::session::Line;
+use crate::socket::background::Background;
 
 /// Received bytes kept per link while nobody receives; the rest waits in the kernel and holds the peer up.
 const READ_AHEAD: usize = 64 * 1024;
@@ -27,7 +29,25 @@ const LOOK_EVERY: u32 = 64;
 pub(super) struct Bound {
     pub(super) endpoint: Endpoint,
     /// The accepting task; none for inproc.
-    pub(super) task: Option<AbortHandle>,
+    pub(super) task: Option<Accepting>,
+}
+
+/// A task that accepts.
+pub(super) struct Accepting {
+    pub(super) task: AbortHandle,
+    /// Ends when the task is gone, and with it the listener.
+    pub(super) gone: Receiver<()>,
+}
+
+impl Accepting {
+    /// Stops to listen. The address is free when this returns, unless the thread is the context's own.
+    pub(super) fn stop(self, background: &Background) {
+        self.task.abort();
+        if !background.is_current_thread() {
+            // The sender is never used: this ends when it is dropped.
+            let _ = self.gone.recv();
+        }
+    }
 }
 
 /// A connected endpoint.
@@ -279,6 +299,16 @@ impl State {
         self.rings = rings;
     }
 
+    /// Notes in-process peers that are gone since their last message was received; nothing rings for that.
+    pub(super) fn notice_ends(&mut self, signal: &Signal) {
+        self.sort_inbox(signal);
+        for id in self.pipes.ids() {
+            if self.pipes.get(id).is_some_and(|pipe| !pipe.collects()) {
+                self.read_ahead(id);
+            }
+        }
+    }
+
     /// The callers are gone: whatever they left half-read or half-written is seen to.
     pub(super) fn take_over(&mut self, signal: &Signal) {
         self.attended = false;
@@ -323,8 +353,9 @@ impl State {
         self.pattern.on_event(&mut self.pipes, id, PipeEvent::Detached);
         self.lines.remove(&id);
         if let Some(mut pipe) = self.pipes.remove(id) {
-            let left = pipe.depth().messages;
             drop(pipe.detach());
+            // After detaching, which has counted what was cut in the middle.
+            let left = pipe.depth().messages;
             pipe.counters.drops.add(crate::pipe::DropReason::LinkLost, left as u64);
             self.past.merge(&pipe.counters);
         }

@@ -97,7 +97,7 @@ impl From<&Pipe> for PeerStats {
 impl Core {
     pub(crate) fn stats(&self) -> SocketStats {
         let mut state = self.lock();
-        state.sort_inbox(&self.signal);
+        state.notice_ends(&self.signal);
         let mut sum: Counters = state.past;
         sum.drops.merge(&state.pipes.drops);
         let peers: Vec<PeerStats> = state.pipes.iter().map(|(_, pipe)| PeerStats::from(pipe)).collect();
@@ -122,7 +122,7 @@ impl Core {
     /// Peers with a link now.
     pub(crate) fn peer_count(&self) -> usize {
         let mut state = self.lock();
-        state.sort_inbox(&self.signal);
+        state.notice_ends(&self.signal);
         let count = state.pipes.iter().filter(|(_, pipe)| pipe.has_lane()).count();
         self.finish(state);
         count
