@@ -113,6 +113,7 @@ impl Core {
         }
         match state.recv_known(&self.signal) {
             Ok(message) => {
+                self.used_up(&mut state);
                 self.finish(state);
                 Ok(message)
             }
@@ -124,8 +125,20 @@ impl Core {
     fn recv_again(&self, mut state: parking_lot::MutexGuard<'_, State>) -> Result<Message, RecvError> {
         state.before_wait(&self.signal);
         let result = state.recv_looking(&self.signal);
+        if result.is_ok() {
+            self.used_up(&mut state);
+        }
         self.finish(state);
         result.map_err(not_received)
+    }
+
+    /// What was read ahead has been received. Behind it may be the end of a link, which the kernel has
+    /// announced already: whoever takes over after us looks for it.
+    #[inline]
+    fn used_up(&self, state: &mut State) {
+        if !state.attended {
+            self.lease(state);
+        }
     }
 
     /// Unlocks, after seeing to pipes that have ended.
@@ -155,6 +168,7 @@ impl Core {
             count += 1;
         }
         if count > 0 || max == 0 {
+            self.used_up(&mut state);
             self.finish(state);
             return Ok(count);
         }
