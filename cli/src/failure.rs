@@ -71,3 +71,8 @@ impl std::error::Error for Failure {}
 pub fn say(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "taipan: {text}");
 }
+
+/// `1 message`, `2 messages`.
+pub fn messages(count: u64) -> String {
+    format!("{count} message{}", if count == 1 { "" } else { "s" })
+}

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use taipan::{AnySocket, BindError, ConnectError, Context, Endpoint, MonitorError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::failure::{Failure, say};
+use crate::failure::{Failure, messages, say};
 
 /// How much is told on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,12 +107,7 @@ pub fn finish(worked: Result<(), Failure>, unsent: u64) -> Result<(), Failure> {
     if let Err(failure) = worked {
         failure.report();
     }
-    let messages = if unsent == 1 {
-        "message was"
-    } else {
-        "messages were"
-    };
-    Err(Failure::TimedOut(format!("{unsent} {messages} not sent")))
+    Err(Failure::TimedOut(format!("{} not sent", messages(unsent))))
 }
 
 /// SIGINT and SIGTERM.

@@ -88,10 +88,7 @@ fn what_could_not_be_sent_is_counted() {
     let address = format!("ipc://{}/nobody", directory.path().display());
     let ended = run(&format!("push {address} --linger 20ms"), "1\n2\n3\n");
     assert_eq!(ended.code(), 1);
-    assert_eq!(
-        ended.stderr,
-        "taipan: timed out: 3 messages were not sent\n"
-    );
+    assert_eq!(ended.stderr, "taipan: timed out: 3 messages not sent\n");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn the_tour_draws_a_chart() {
         "{text}"
     );
     assert!(
-        text.contains("\nround trip, half of them take less of 64 B"),
+        text.contains("\nmedian round trip of 64 B (shorter is better)"),
         "{text}"
     );
     assert_eq!(

@@ -29,7 +29,7 @@ pub fn draw(rows: &[Measured]) -> String {
 fn title(row: &Measured) -> String {
     let (what, better) = match row.row.spec.test {
         Test::Thr => ("messages a second", "longer is better"),
-        Test::Lat => ("round trip, half of them take less", "shorter is better"),
+        Test::Lat => ("median round trip", "shorter is better"),
     };
     format!("\n{} of {} ({better})\n", what, bytes(row.row.spec.size))
 }

@@ -1,6 +1,6 @@
 //! Finished rows as a table for people, or as JSON for scripts, and the progress bar.
 //!
-//! JSON: one object a row with the keys `test`, `pattern`, `transport`, `runtime`, `processes`, `size`,
+//! JSON: one object a row with the keys `test`, `pattern`, `transport`, `runtime`, `processes`, `pin`, `size`,
 //! `messages` (lat: round trips), `seconds`, `msgs_per_s`, `bytes_per_s`, `cpu_us_per_msg` (both ends), and
 //! for lat `p50_us`, `p90_us`, `p99_us`, `p999_us`, `max_us` of the round trips.
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::plan::{Amount, Row, name};
 use super::run::Measured;
-use crate::args::Test;
+use crate::args::{Pin, Test};
 use crate::failure::Failure;
 
 /// The columns of percentiles: their JSON keys and quantiles.
@@ -62,14 +62,20 @@ fn json_row(measured: &Measured) -> serde_json::Value {
         spec,
         transport,
         peer,
-        ..
+        cpus,
     } = measured.row;
+    let pin = match cpus {
+        (Some(near), Some(far)) if near == far => Pin::Same,
+        (Some(_), Some(_)) => Pin::Split,
+        _ => Pin::None,
+    };
     let mut row = json!({
         "test": name(spec.test),
         "pattern": name(spec.pattern),
         "transport": name(transport),
         "runtime": name(spec.runtime),
         "processes": if peer { 2 } else { 1 },
+        "pin": name(pin),
         "size": spec.size,
         "messages": measured.messages,
         "seconds": measured.seconds,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use taipan::{AnySocket, Message, SendError, SendErrorKind, SocketKind};
 
 use crate::args::PipeArgs;
-use crate::failure::{Failure, say};
+use crate::failure::{Failure, messages, say};
 use crate::input::Input;
 use crate::output::Output;
 
@@ -253,7 +253,8 @@ impl Flow {
         match self.unroutable {
             0 => Ok(()),
             count => Err(Failure::Runtime(format!(
-                "{count} messages named no peer and were not sent"
+                "{} not sent: no such peer",
+                messages(count)
             ))),
         }
     }
