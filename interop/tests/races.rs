@@ -1,4 +1,5 @@
-//! What a peer sends in the moment in which the handshake ends: bytes that nobody announces any more.
+//! What goes wrong only at the right moment: bytes that come just as the handshake ends, and commands that the kernel
+//! does not take at once.
 //!
 //! The peer is a plain TCP stream here, because the moment has to be met exactly.
 
@@ -46,6 +47,8 @@ fn at_the_end_of_the_handshake(ours: SocketKind, theirs: &str, bytes: &[u8], exp
                 stream.write_all(bytes).expect("sent");
                 stream
             });
+            let peers = taipan.socket().blocking_wait_for_peers(1, Some(PATIENCE));
+            assert!(peers, "round {round}");
             assert_eq!(
                 taipan.recv(PATIENCE),
                 Some(frames([expected])),
@@ -67,4 +70,31 @@ fn a_subscription_at_the_end_of_the_handshake_is_told() {
 fn a_message_at_the_end_of_the_handshake_is_received() {
     let _watchdog = Watchdog::for_test();
     at_the_end_of_the_handshake(SocketKind::Pull, "PUSH", b"\x00\x05hello", b"hello");
+}
+
+/// A peer that does not read for a while gets every subscription in the end, though nobody calls the socket any more.
+#[test]
+fn subscriptions_that_the_kernel_did_not_take_go_out_later() {
+    const COUNT: usize = 80_000;
+    let topic = |number: usize| format!("{number:0240}").into_bytes();
+    let _watchdog = Watchdog::for_test();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let mut taipan = TaipanPeer::new(&PeerOptions::new(SocketKind::Sub));
+    taipan.connect(&format!(
+        "tcp://{}",
+        listener.local_addr().expect("an address")
+    ));
+    let (mut stream, _) = listener.accept().expect("a connection");
+    shake(&mut stream, "XPUB");
+    assert!(taipan.socket().blocking_wait_for_peers(1, Some(PATIENCE)));
+    (0..COUNT).for_each(|number| taipan.subscribe(&topic(number)));
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut command = [0; 2 + 10 + 240];
+    for number in 0..COUNT {
+        if let Err(error) = stream.read_exact(&mut command) {
+            panic!("subscription {number}: {error}");
+        }
+        assert_eq!(command[..12], *b"\x04\xFA\x09SUBSCRIBE");
+        assert_eq!(command[12..], topic(number));
+    }
 }

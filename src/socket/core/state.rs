@@ -225,7 +225,9 @@ impl State {
 
     fn on_ready(&mut self, event: Ready, signal: &Signal) {
         let Some(pipe) = self.pipes.get_mut(event.pipe) else { return };
-        let waits = pipe.depth().messages > 0;
+        // Bytes, because subscriptions and heartbeats are no messages.
+        let depth = pipe.depth();
+        let waits = depth.messages > 0 || depth.bytes > 0;
         let Some(lane) = pipe.lane_mut() else { return };
         if event.writable {
             let _ = lane.on_event(LaneEvent::Writable);
