@@ -127,18 +127,6 @@ fn a_request_without_a_reply_on_stdin_is_a_failure() {
 }
 
 #[test]
-fn a_closed_output_ends_it_quietly() {
-    let mut pull = Tool::start("pull --bind tcp://127.0.0.1:* -t 30s");
-    let address = pull.address();
-    pull.close_output();
-    let push = Tool::fed(&format!("push {address} -t 30s"), "nobody reads this\n");
-    let ended = pull.end();
-    assert_eq!(ended.code(), 0);
-    assert_eq!(ended.stderr, "");
-    assert_eq!(push.text(), "");
-}
-
-#[test]
 fn an_interrupt_is_the_end_of_what_is_endless() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
