@@ -28,7 +28,10 @@ pub(crate) struct CloseCause {
 
 impl CloseCause {
     pub(crate) fn new(kind: CloseKind, detail: impl Into<String>) -> Self {
-        CloseCause { kind, detail: detail.into() }
+        CloseCause {
+            kind,
+            detail: detail.into(),
+        }
     }
 }
 

@@ -56,7 +56,9 @@ impl Drops {
 
     /// Every reason with its count.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
-        DropReason::ALL.iter().map(|reason| (*reason, self.get(*reason)))
+        DropReason::ALL
+            .iter()
+            .map(|reason| (*reason, self.get(*reason)))
     }
 
     pub(crate) fn add(&mut self, reason: DropReason, count: u64) {

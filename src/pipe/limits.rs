@@ -18,14 +18,27 @@ impl Limits {
 
     /// The limits of a queue that both ends share (in-process): the sum, and none if either has none.
     pub(crate) fn joined(self, other: Limits) -> Limits {
-        let join = |a: usize, b: usize| if a == 0 || b == 0 { 0 } else { a.saturating_add(b) };
-        Limits { messages: join(self.messages, other.messages), bytes: join(self.bytes, other.bytes) }
+        let join = |a: usize, b: usize| {
+            if a == 0 || b == 0 {
+                0
+            } else {
+                a.saturating_add(b)
+            }
+        };
+        Limits {
+            messages: join(self.messages, other.messages),
+            bytes: join(self.bytes, other.bytes),
+        }
     }
 
     /// Messages a reader takes before it tells a stalled writer (the low watermark): half, rounded up.
     #[inline]
     pub(crate) fn low_water(&self) -> usize {
-        if self.messages == 0 { 1024 } else { self.messages.div_ceil(2) }
+        if self.messages == 0 {
+            1024
+        } else {
+            self.messages.div_ceil(2)
+        }
     }
 }
 
@@ -35,8 +48,20 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit_on_either_side() {
-        let some = Limits { messages: 5, bytes: 0 };
-        assert_eq!(some.joined(Limits { messages: 5, bytes: 7 }), Limits { messages: 10, bytes: 0 });
+        let some = Limits {
+            messages: 5,
+            bytes: 0,
+        };
+        assert_eq!(
+            some.joined(Limits {
+                messages: 5,
+                bytes: 7
+            }),
+            Limits {
+                messages: 10,
+                bytes: 0
+            }
+        );
         assert_eq!(some.joined(Limits::default()).messages, 0);
         assert!(Limits::default().admit(usize::MAX, usize::MAX));
         assert!(some.admit(4, usize::MAX) && !some.admit(5, 0));
@@ -44,8 +69,29 @@ mod tests {
 
     #[test]
     fn low_water_is_half_rounded_up() {
-        assert_eq!(Limits { messages: 1, bytes: 0 }.low_water(), 1);
-        assert_eq!(Limits { messages: 5, bytes: 0 }.low_water(), 3);
-        assert_eq!(Limits { messages: 10, bytes: 0 }.low_water(), 5);
+        assert_eq!(
+            Limits {
+                messages: 1,
+                bytes: 0
+            }
+            .low_water(),
+            1
+        );
+        assert_eq!(
+            Limits {
+                messages: 5,
+                bytes: 0
+            }
+            .low_water(),
+            3
+        );
+        assert_eq!(
+            Limits {
+                messages: 10,
+                bytes: 0
+            }
+            .low_water(),
+            5
+        );
     }
 }

@@ -10,20 +10,21 @@ mod doorbell;
 mod lane;
 mod limits;
 mod packet;
+mod pipe_id;
 mod pipes;
 mod queue;
+#[cfg(test)]
+mod queue_tests;
 mod single;
 
 pub(crate) use close::{CloseCause, CloseKind};
-pub use counters::{DropReason, Drops};
 pub(crate) use counters::Counters;
+pub use counters::{DropReason, Drops};
 pub(crate) use doorbell::Doorbell;
 pub(crate) use lane::{Depth, Flush, Lane, LaneEvent, LaneIdle};
 pub(crate) use limits::Limits;
 pub(crate) use packet::Packet;
+pub(crate) use pipe_id::PipeId;
 pub(crate) use pipes::Pipes;
 pub(crate) use queue::{Bell, QueueReceiver, QueueSender, queue};
 pub(crate) use single::{PeerInfo, Pipe};
-
-/// Names one pipe of a socket while the pipe exists; reused afterwards.
-pub(crate) type PipeId = usize;

@@ -59,7 +59,9 @@ impl Pipes {
     /// Sends on one pipe, or gives the packet back: at its watermark, or no such pipe.
     #[inline]
     pub(crate) fn try_send(&mut self, id: PipeId, packet: Packet) -> Result<(), Packet> {
-        let Some(pipe) = self.slab.get_mut(id) else { return Err(packet) };
+        let Some(pipe) = self.slab.get_mut(id) else {
+            return Err(packet);
+        };
         pipe.try_send(packet)?;
         if !pipe.dirty && pipe.collects() {
             pipe.dirty = true;
@@ -71,7 +73,9 @@ impl Pipes {
     /// Sends a copy of `message` on one pipe; `false` if it is at its watermark or gone.
     #[inline]
     pub(crate) fn try_publish(&mut self, id: PipeId, message: &Message) -> bool {
-        let Some(pipe) = self.slab.get_mut(id) else { return false };
+        let Some(pipe) = self.slab.get_mut(id) else {
+            return false;
+        };
         if !pipe.try_publish(message) {
             return false;
         }

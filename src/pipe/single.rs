@@ -64,7 +64,12 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     /// A pipe without a lane; what is sent waits until one is attached.
-    pub(crate) fn new(info: PeerInfo, send_limits: Limits, recv_limits: Limits, conflate: bool) -> Self {
+    pub(crate) fn new(
+        info: PeerInfo,
+        send_limits: Limits,
+        recv_limits: Limits,
+        conflate: bool,
+    ) -> Self {
         Pipe {
             info,
             counters: Counters::default(),
@@ -83,7 +88,10 @@ impl Pipe {
 
     /// The routing id that names the peer: assigned here, else announced by it; may be empty.
     pub(crate) fn routing_id(&self) -> &Bytes {
-        self.info.assigned_id.as_ref().unwrap_or(&self.info.routing_id)
+        self.info
+            .assigned_id
+            .as_ref()
+            .unwrap_or(&self.info.routing_id)
     }
 
     pub(crate) fn has_lane(&self) -> bool {
@@ -123,7 +131,9 @@ impl Pipe {
 
     /// Moves pending packets into the lane until it refuses; `true` if none is left.
     pub(crate) fn feed(&mut self) -> bool {
-        let Some(lane) = self.lane.as_mut() else { return self.pending.is_empty() };
+        let Some(lane) = self.lane.as_mut() else {
+            return self.pending.is_empty();
+        };
         while let Some(packet) = self.pending.pop_front() {
             let bytes = packet.byte_len();
             match lane.try_send(packet) {
@@ -178,10 +188,16 @@ impl Pipe {
             return Ok(());
         }
         if self.conflate && !self.pending.is_empty() {
-            self.counters.drops.add(DropReason::Replaced, self.pending.len() as u64);
+            self.counters
+                .drops
+                .add(DropReason::Replaced, self.pending.len() as u64);
             self.pending.clear();
             self.pending_bytes = 0;
-        } else if !self.conflate && !self.send_limits.admit(self.pending.len(), self.pending_bytes) {
+        } else if !self.conflate
+            && !self
+                .send_limits
+                .admit(self.pending.len(), self.pending_bytes)
+        {
             return Err(packet);
         }
         self.pending_bytes += packet.byte_len();
@@ -227,8 +243,15 @@ impl Pipe {
 
     /// What waits to be sent, in the lane and before it.
     pub(crate) fn depth(&self) -> Depth {
-        let lane = self.lane.as_ref().map(|lane| lane.depth()).unwrap_or_default();
-        Depth { messages: lane.messages + self.pending.len(), bytes: lane.bytes + self.pending_bytes }
+        let lane = self
+            .lane
+            .as_ref()
+            .map(|lane| lane.depth())
+            .unwrap_or_default();
+        Depth {
+            messages: lane.messages + self.pending.len(),
+            bytes: lane.bytes + self.pending_bytes,
+        }
     }
 
     pub(crate) fn limits(&self) -> (Limits, Limits) {

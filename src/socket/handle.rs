@@ -177,6 +177,11 @@ impl<K: Kind> Socket<K> {
         self.core().stats()
     }
 
+    /// How many peers are linked now.
+    pub fn peer_count(&self) -> usize {
+        self.core().peer_count()
+    }
+
     /// Waits until at least `count` peers are linked. Cancel safe. Returns early if the socket is closed.
     pub async fn wait_for_peers(&self, count: usize) {
         self.wait_until(|core| core.peer_count() >= count).await;
