@@ -432,13 +432,13 @@ fn a_reply_to_a_peer_that_has_left_does_not_end_the_proxy() {
 #[test]
 fn it_ends_when_a_socket_is_closed_whatever_it_waits_for() {
     #[derive(Debug, Clone, Copy, PartialEq)]
-    enum Waits {
-        ForMessages,
-        ForRoom,
-        ForOrders,
+    enum WaitsFor {
+        Messages,
+        Room,
+        Orders,
     }
     for closed in [ProxySide::Frontend, ProxySide::Backend] {
-        for waits in [Waits::ForMessages, Waits::ForRoom, Waits::ForOrders] {
+        for waits in [WaitsFor::Messages, WaitsFor::Room, WaitsFor::Orders] {
             let context = Context::new();
             let (frontend, backend, source) = (
                 Pull::new(&context),
@@ -447,11 +447,11 @@ fn it_ends_when_a_socket_is_closed_whatever_it_waits_for() {
             );
             marry(&frontend, &source, "inproc://front");
             let proxy = Proxy::new(&frontend, &backend);
-            if waits == Waits::ForOrders {
+            if waits == WaitsFor::Orders {
                 proxy.handle().pause();
             }
             let (handle, run) = start(proxy);
-            if waits == Waits::ForRoom {
+            if waits == WaitsFor::Room {
                 source.blocking_send("held").expect("send");
                 while handle.statistics().frontend.messages_received == 0 {
                     std::thread::yield_now();
@@ -465,7 +465,7 @@ fn it_ends_when_a_socket_is_closed_whatever_it_waits_for() {
             assert_eq!(report.end, ProxyEnd::Closed(closed), "{closed} {waits:?}");
             assert_eq!(
                 report.unsent.len(),
-                usize::from(waits == Waits::ForRoom),
+                usize::from(waits == WaitsFor::Room),
                 "{closed} {waits:?}"
             );
         }

@@ -11,6 +11,7 @@
 
 mod authenticator;
 mod endpoint;
+mod endpoint_error;
 mod kind;
 mod options;
 mod security;
@@ -18,7 +19,8 @@ mod tcp_address;
 mod validate;
 
 pub use authenticator::{AuthRequest, Authenticator, Credentials, RejectStatus, Verdict};
-pub use endpoint::{Endpoint, EndpointError, IpcAddress};
+pub use endpoint::{Endpoint, IpcAddress};
+pub use endpoint_error::EndpointError;
 pub use kind::{SocketKind, UnknownKind};
 pub use options::{Options, ReconnectStop, RouterNotify};
 pub use security::{PlainUsers, Security};

@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::endpoint::EndpointError;
+use super::endpoint_error::EndpointError;
 
 /// A TCP port; 0 stands for a free port that the system chooses, written `*`.
 pub type Port = u16;

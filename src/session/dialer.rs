@@ -14,24 +14,11 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use super::backoff::Backoff;
-use super::{Arrival, HandshakeFault, LinkOwner, MonitorEvent, MonitorKind};
+use super::{Arrival, HandshakeFault, Line, LinkOwner, MonitorEvent, MonitorKind};
 use crate::config::{Endpoint, Options};
-use crate::pipe::PipeId;
 use crate::transport::{ByteStream, HandshakeFailure, Link, Transport, shake};
 use crate::zmtp::Blame;
-
-/// One connect endpoint. The pipe is the owner's; absent with `immediate`, where it lives as long as a link.
-pub(crate) struct Line {
-    pub(crate) endpoint: Endpoint,
-    /// The routing id the user gave the peer, if any.
-    pub(crate) assigned_id: Option<bytes::Bytes>,
-    pub(crate) pipe: parking_lot::Mutex<Option<PipeId>>,
-    /// The owner tells the dialer here that the link is gone.
-    pub(crate) lost: Notify,
-}
 
 enum Attempt {
     Linked(Link),

@@ -4,11 +4,13 @@
 mod acceptor;
 mod backoff;
 mod dialer;
+mod line;
 mod monitor;
 mod owner;
 
 pub(crate) use acceptor::accept;
-pub(crate) use dialer::{Line, dial};
+pub(crate) use dialer::dial;
+pub(crate) use line::Line;
 pub use monitor::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};
 pub(crate) use monitor::MonitorHub;
 pub(crate) use owner::{Arrival, LinkOwner};

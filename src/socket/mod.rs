@@ -1,5 +1,6 @@
 //! Sockets: the floor where patterns and transports meet, and the public API.
 
+mod aliases;
 mod background;
 mod context;
 mod core;
@@ -12,10 +13,11 @@ mod send;
 mod streams;
 mod subscribe;
 
+pub use aliases::{AnySocket, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 pub use self::core::{Interest, LingerReport, PeerStats, SocketStats};
 pub use context::Context;
 pub use error::{BindError, ConnectError, EndpointNotFound, RecvError, SendError, SendErrorKind, SubscribeError};
 pub use handle::Socket;
-pub use kinds::{AnySocket, Dealer, Kind, Pair, Pub, Publishes, Pull, Push, Receives, Rep, Req, Router, Sends, Sub, Subscribes, XPub, XSub, kind};
+pub use kinds::{Kind, Publishes, Receives, Sends, Subscribes, kind};
 pub use poller::{Poller, Ready};
 pub use streams::{MessageSink, MessageStream};

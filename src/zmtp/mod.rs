@@ -35,5 +35,6 @@ pub use handshake::{Established, Handshake, HandshakeConfig, Progress};
 pub use heartbeat::{Beat, Heartbeat};
 pub use inbound::{Inbound, PingContext};
 pub use mechanism::{CipherPair, Mechanism, Opener, PeerProperties, Sealer};
-pub use outbox::{Outbound, Outbox, Reclaimed};
+pub use outbox::Outbox;
+pub use outbox::reclaim::{Outbound, Reclaimed};
 pub use wire::{Metadata, Version};

@@ -10,7 +10,7 @@
 //! Invariants: a frame below 8 KiB lies with its header in one chunk; a larger one is a shared chunk right behind the
 //! chunk that ends with its header; the whole ends with the end of a message or command.
 
-mod reclaim;
+pub(super) mod reclaim;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -20,7 +20,6 @@ use bytes::Bytes;
 use super::wire::{MAX_HEADER, MORE, header_len, push_header};
 use crate::message::Frame;
 
-pub use reclaim::{Outbound, Reclaimed};
 
 /// Most bytes of a contiguous chunk.
 const CHUNK: usize = 64 * 1024;

@@ -11,7 +11,7 @@
 use tokio::sync::watch;
 
 use super::control::{Control, Counters, Order};
-use super::{ProxyEnd, ProxyError, ProxySide};
+use super::report::{ProxyEnd, ProxyError, ProxySide};
 use crate::message::Message;
 use crate::socket::{AnySocket, RecvError, SendError, SendErrorKind};
 
@@ -146,13 +146,10 @@ impl<'a> Pump<'a> {
     /// Forwards what there is, without waiting.
     fn burst(&mut self) -> Result<Pause, Ended> {
         for _ in 0..BURST {
-            match self.held.take() {
-                None => {}
-                Some(held) => {
-                    if !self.pass_on(held)? {
-                        return Ok(Pause::NoRoom);
-                    }
-                }
+            if let Some(held) = self.held.take()
+                && !self.pass_on(held)?
+            {
+                return Ok(Pause::NoRoom);
             }
             match self.source.socket.try_recv() {
                 Ok(message) => self.take(message),
