@@ -31,6 +31,8 @@ const LARGEST_RING: usize = 1024;
 const FEW: usize = 8;
 /// After so many such looks in a row (an empty one starts over) the reader lets the writer run ahead.
 const FEW_LOOKS: u32 = 4;
+/// Packets since the reader last found nothing that make a stream; one at a time is question and answer.
+const A_STREAM: usize = 2;
 /// For about a microsecond; nobody who waits for single messages ever pays it.
 const HANG_BACK: u32 = 24;
 
@@ -85,6 +87,8 @@ pub(crate) struct QueueReceiver {
     /// Packets known to be in the ring.
     known: usize,
     few_looks: u32,
+    /// How much was taken when the reader last announced that it found nothing.
+    dozed_at: usize,
     taken: usize,
     taken_bytes: usize,
     told: usize,
@@ -134,6 +138,7 @@ pub(crate) fn queue(
         ring: consumer,
         known: 0,
         few_looks: 0,
+        dozed_at: 0,
         taken: 0,
         taken_bytes: 0,
         told: 0,
@@ -326,30 +331,34 @@ impl QueueReceiver {
         self.few_looks += 1;
         if self.few_looks > FEW_LOOKS {
             self.few_looks = 0;
-            for _ in 0..HANG_BACK {
-                std::hint::spin_loop();
-            }
+            hang_back();
             self.known = self.ring.slots();
         }
     }
 
-    /// Announces that we found nothing, and looks once more.
+    /// Announces that we found nothing, and looks once more. In a stream it is worth a moment to find that the next
+    /// packet has come, because the announcement makes the writer ring a bell.
     fn doze(&mut self) -> Option<Packet> {
+        if self.taken.wrapping_sub(self.dozed_at) >= A_STREAM {
+            hang_back();
+            if let Some(packet) = self.pop() {
+                return Some(packet);
+            }
+        }
+        self.dozed_at = self.taken;
         self.shared.reader_idle.store(true, Ordering::Relaxed);
         // Pairs with the fence in `QueueSender::ring_reader`.
         fence(Ordering::SeqCst);
         let gone = self.shared.writer_gone.load(Ordering::Acquire);
-        match self.pop() {
-            Some(packet) => {
-                self.shared.reader_idle.store(false, Ordering::Relaxed);
-                Some(packet)
-            }
+        let last = self.pop();
+        match &last {
+            Some(_) => self.shared.reader_idle.store(false, Ordering::Relaxed),
             None => {
                 self.tell();
                 self.ended = gone;
-                None
             }
         }
+        last
     }
 
     /// Tells the writer how far we are, and rings its bell if it waits for that.
@@ -380,6 +389,13 @@ impl QueueReceiver {
         self.shared.send_limits.lock().1 = recv;
         self.shared.limits_changed.fetch_add(1, Ordering::Release);
         self.tell();
+    }
+}
+
+/// Lets the writer run ahead for about a microsecond.
+fn hang_back() {
+    for _ in 0..HANG_BACK {
+        std::hint::spin_loop();
     }
 }
 
