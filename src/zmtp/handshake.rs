@@ -31,6 +31,9 @@ use crate::config::{Security, SocketKind};
 const MAX_COMMAND: u64 = 64 * 1024;
 /// Largest identity frame of a 2.0 peer in bytes.
 const MAX_IDENTITY: u64 = 255;
+/// How libzmq begins an ERROR command of PLAIN. It means what the RFC says, but in its source, `"\x05ERROR"`, the
+/// compiler takes the E for a digit of the escape.
+const LIBZMQ_ERROR: &[u8] = b"^RROR";
 
 /// What a handshake needs to know of our side.
 #[derive(Clone, Debug)]
@@ -347,7 +350,13 @@ impl Handshake {
         let Some(body) = self.inbox.get(header.len..end) else {
             return Ok(false);
         };
-        let command = Command::parse(body)?;
+        let command = match body.strip_prefix(LIBZMQ_ERROR) {
+            Some(data) => Command {
+                name: b"ERROR",
+                data,
+            },
+            None => Command::parse(body)?,
+        };
         if command.name == b"ERROR" {
             let reason = command.error_reason()?;
             return Err(ProtocolError::PeerError { reason });

@@ -174,3 +174,15 @@ fn malformed_hello_and_welcome_have_their_causes() {
         Err(ProtocolError::TrailingBytes { command, count: 1 })
     );
 }
+
+/// libzmq means ERROR and says `^RROR`: in its source `"\x05ERROR"` has the digit E in the escape.
+#[test]
+fn the_error_of_libzmq_is_understood() {
+    let mut handshake = Handshake::new(client("wrong"));
+    handshake.input(&greeting_of(1, b"PLAIN")).unwrap();
+    let reason = "400".to_owned();
+    assert_eq!(
+        handshake.input(&frame(4, b"^RROR\x03400")),
+        Err(ProtocolError::PeerError { reason })
+    );
+}
