@@ -46,6 +46,8 @@ struct Lingering {
 #[derive(Default)]
 struct Leases {
     cores: Vec<Weak<Core>>,
+    /// Whose flush was left to a runtime, which may not run for a while.
+    unflushed: Vec<Weak<Core>>,
     ticking: bool,
 }
 
@@ -223,8 +225,17 @@ impl Inner {
 
     /// A socket was taken over by its callers: the clock ticks until they are gone.
     pub(crate) fn add_lease(self: &Arc<Self>, core: Weak<Core>) {
+        self.tick_for(|leases| leases.cores.push(core));
+    }
+
+    /// A flush was left to a runtime: should its thread be blocked, the clock sees to it.
+    pub(crate) fn guard_flush(self: &Arc<Self>, core: Weak<Core>) {
+        self.tick_for(|leases| leases.unflushed.push(core));
+    }
+
+    fn tick_for(self: &Arc<Self>, note: impl FnOnce(&mut Leases)) {
         let mut leases = self.leases.lock();
-        leases.cores.push(core);
+        note(&mut leases);
         if std::mem::replace(&mut leases.ticking, true) {
             return;
         }
@@ -236,12 +247,14 @@ impl Inner {
 
     /// One tick; `false` when no lease is left.
     fn tick(&self) -> bool {
-        let cores = std::mem::take(&mut self.leases.lock().cores);
+        let Leases { cores, unflushed, .. } =
+            std::mem::replace(&mut *self.leases.lock(), Leases { ticking: true, ..Leases::default() });
+        unflushed.iter().filter_map(Weak::upgrade).for_each(|core| core.flush_guarded());
         let kept = cores.into_iter().filter(|core| core.upgrade().is_some_and(|core| core.check_lease()));
         let kept: Vec<_> = kept.collect();
         let mut leases = self.leases.lock();
         leases.cores.extend(kept);
-        leases.ticking = !leases.cores.is_empty();
+        leases.ticking = !leases.cores.is_empty() || !leases.unflushed.is_empty();
         leases.ticking
     }
 }

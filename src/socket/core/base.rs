@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) monitor: MonitorHub,
     /// Async calls, for the cooperative budget.
     pub(super) calls: AtomicU32,
+    /// The clock will see to a flush that was left to a runtime.
+    pub(super) guarded: AtomicBool,
     /// A heartbeat task runs.
     pub(super) ticking: AtomicBool,
     /// The task that serves the socket on the context's thread.
@@ -43,6 +45,7 @@ impl Core {
             signal: Arc::new(Signal::default()),
             monitor: MonitorHub::default(),
             calls: AtomicU32::new(0),
+            guarded: AtomicBool::new(false),
             ticking: AtomicBool::new(false),
             server: Mutex::new(None),
         })

@@ -10,8 +10,9 @@
 //!                                                  100 ms, tasks waiting but nothing happened
 //! ```
 //!
-//! The clock ticks only while a socket is leased, so an idle context uses no CPU.
+//! The clock ticks only while a socket is leased or a flush is left to a runtime, so an idle context uses no CPU.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ impl Core {
         if !state.attended && state.watch.is_some() {
             state.attended = true;
             state.idle_ticks = 0;
-            self.signal.leased.store(true, std::sync::atomic::Ordering::Release);
+            self.signal.leased.store(true, Ordering::Release);
             self.context.add_lease(self.me.clone());
         }
     }
@@ -54,7 +55,7 @@ impl Core {
             return true;
         }
         state.attended = false;
-        self.signal.leased.store(false, std::sync::atomic::Ordering::Release);
+        self.signal.leased.store(false, Ordering::Release);
         if self.signal.anyone_polling() {
             // A thread in poll(2) is woken by the kernel itself; it takes a new lease when it is.
             return false;
@@ -81,13 +82,24 @@ impl Core {
         self.finish(state);
     }
 
+    /// As `flush_turn`, should the runtime that was asked not have come to it.
+    pub(crate) fn flush_guarded(&self) {
+        self.guarded.store(false, Ordering::Release);
+        self.flush_turn();
+    }
+
     /// Has somebody write soon: a task of the caller's runtime, which runs when the caller yields, or else
     /// the context's thread.
     #[cold]
     pub(super) fn schedule_flush(&self) {
         let Some(core) = self.strong() else { return };
         match Handle::try_current() {
-            Ok(handle) => drop(handle.spawn(FlushTurn(core).run())),
+            Ok(handle) => {
+                drop(handle.spawn(FlushTurn(core).run()));
+                if !self.guarded.swap(true, Ordering::AcqRel) {
+                    self.context.guard_flush(self.me.clone());
+                }
+            }
             Err(_) => self.context.flush_soon(core),
         }
     }
