@@ -21,6 +21,9 @@
 
 pub mod config;
 pub mod ext;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod message;
 mod pattern;
 mod pipe;

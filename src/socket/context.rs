@@ -29,12 +29,15 @@ pub struct Context {
     inner: Arc<Inner>,
 }
 
+/// A connected pipe whose name nobody has bound yet.
+type Waiting = (Weak<Core>, PipeId);
+
 #[derive(Default)]
 struct Name {
     bound: Option<Weak<Core>>,
     /// Tells this bind from every other one of the context.
     binding: u64,
-    waiting: Vec<(Weak<Core>, PipeId)>,
+    waiting: Vec<Waiting>,
 }
 
 #[derive(Default)]
@@ -271,7 +274,7 @@ async fn clock(context: Weak<Inner>) {
 
 impl Inner {
     /// Binds an in-process name; returns who waited for it, and the number of the bind (never 0).
-    pub(crate) fn inproc_bind(&self, name: &str, core: &Arc<Core>) -> Result<(Vec<(Weak<Core>, PipeId)>, u64), BindError> {
+    pub(crate) fn inproc_bind(&self, name: &str, core: &Arc<Core>) -> Result<(Vec<Waiting>, u64), BindError> {
         let mut names = self.names.lock();
         let entry = names.entry(name.to_owned()).or_default();
         if entry.bound.as_ref().is_some_and(|bound| bound.strong_count() > 0) {

@@ -31,6 +31,8 @@ pub enum SendErrorKind {
     Unroutable,
     /// The message can never be sent on this socket; why (EINVAL).
     Invalid(&'static str),
+    /// A blocking call would have to wait, but the system has no descriptor left to wait with (EMFILE).
+    Exhausted,
 }
 
 impl SendError {
@@ -62,6 +64,7 @@ impl fmt::Display for SendErrorKind {
             SendErrorKind::Closed => f.write_str("the socket is closed"),
             SendErrorKind::State => f.write_str("it is not this socket's turn to send"),
             SendErrorKind::Unroutable => f.write_str("there is no such peer"),
+            SendErrorKind::Exhausted => f.write_str("the system has no descriptor left to wait with"),
             SendErrorKind::Invalid(why) => write!(f, "the message cannot be sent here: {why}"),
         }
     }
@@ -89,6 +92,8 @@ pub enum RecvError {
     Closed,
     /// It is not the socket's turn to receive: a REQ has not asked, a REP has not answered (EFSM).
     State,
+    /// A blocking call would have to wait, but the system has no descriptor left to wait with (EMFILE).
+    Exhausted,
 }
 
 impl fmt::Display for RecvError {
@@ -98,6 +103,7 @@ impl fmt::Display for RecvError {
             RecvError::TimedOut => "nothing arrived in time",
             RecvError::Closed => "the socket is closed",
             RecvError::State => "it is not this socket's turn to receive",
+            RecvError::Exhausted => "the system has no descriptor left to wait with",
         })
     }
 }

@@ -57,7 +57,7 @@ impl<K: Receives> Socket<K> {
         match result {
             Ok(done) => done,
             Err(WaitError::TimedOut) => Err(RecvError::TimedOut),
-            Err(WaitError::Io(_)) => Err(RecvError::WouldBlock),
+            Err(WaitError::Exhausted) => Err(RecvError::Exhausted),
         }
     }
 

@@ -78,7 +78,7 @@ impl<K: Sends> Socket<K> {
         match result {
             Ok(done) => done,
             Err(WaitError::TimedOut) => Err(SendError::new(SendErrorKind::TimedOut, left.unwrap_or_default())),
-            Err(WaitError::Io(_)) => Err(SendError::new(SendErrorKind::WouldBlock, left.unwrap_or_default())),
+            Err(WaitError::Exhausted) => Err(SendError::new(SendErrorKind::Exhausted, left.unwrap_or_default())),
         }
     }
 

@@ -12,7 +12,7 @@ use super::ByteStream;
 use super::stream::{StreamLane, StreamParts};
 use crate::config::{Options, SocketKind};
 use crate::pipe::{Lane, Limits};
-use crate::zmtp::{Decoder, Encoder, Established, Handshake, HandshakeConfig, Heartbeat, PeerProperties, Progress, ProtocolError};
+use crate::zmtp::{Established, Handshake, HandshakeConfig, Heartbeat, PeerProperties, Progress, ProtocolError};
 
 /// A link that is ready for messages.
 pub(crate) struct Link {
@@ -89,6 +89,8 @@ async fn converse(
     stream: Box<dyn ByteStream>,
     mut handshake: Handshake,
 ) -> Result<(Box<dyn ByteStream>, Established), HandshakeFailure> {
+    // Sound as it asks for: the stream owns its descriptor, which stays open until the stream is taken out again.
+    #[allow(deprecated)]
     let stream = AsyncFd::with_interest(Watched(stream), Interest::READABLE | Interest::WRITABLE)?;
     let mut buffer = Vec::with_capacity(1024);
     loop {

@@ -293,7 +293,7 @@ impl Core {
         // Lost counts do not matter, so a load and a store will do.
         let count = self.calls.load(std::sync::atomic::Ordering::Relaxed).wrapping_add(1);
         self.calls.store(count, std::sync::atomic::Ordering::Relaxed);
-        count % every == 0
+        count.is_multiple_of(every)
     }
 
     /// Peers or subscribers came or went.
@@ -326,7 +326,7 @@ impl Core {
             return Ok(done);
         }
         let _polling = self.signal.poll_descriptor();
-        let descriptor = self.descriptor().map_err(WaitError::Io)?;
+        let descriptor = self.descriptor().map_err(|_| WaitError::Exhausted)?;
         loop {
             if let Some(done) = attempt() {
                 return Ok(done);
@@ -344,7 +344,7 @@ impl Core {
             };
             match rustix::event::poll(&mut [PollFd::new(&*descriptor, PollFlags::IN)], timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(WaitError::Io(error.into())),
+                Err(_) => return Err(WaitError::Exhausted),
             }
         }
     }
@@ -354,7 +354,7 @@ impl Core {
         let mut state = self.lock();
         self.ensure_watch(&mut state)?;
         match &state.watch {
-            Some(watch) => Ok(Arc::new(watch.registry().try_clone()?)),
+            Some(watch) => Ok(watch.descriptor()),
             None => Err(std::io::ErrorKind::NotConnected.into()),
         }
     }
@@ -374,7 +374,8 @@ impl Core {
 /// Why a blocking wait ended without an answer.
 pub(crate) enum WaitError {
     TimedOut,
-    Io(std::io::Error),
+    /// The system has no descriptor or memory left to wait with.
+    Exhausted,
 }
 
 pub(crate) fn timespec(duration: Duration) -> Timespec {

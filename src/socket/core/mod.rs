@@ -23,5 +23,4 @@ pub use calls::Interest;
 pub(crate) use calls::{WaitError, timespec};
 pub(crate) use lease::TICK;
 pub use linger::LingerReport;
-pub(crate) use signal::{Direction, Signal};
 pub use stats::{PeerStats, SocketStats};

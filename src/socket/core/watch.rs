@@ -45,6 +45,8 @@ pub(super) struct Watch {
     // Dropped before `poll`, whose descriptor it shares.
     watcher: Watcher,
     poll: mio::Poll,
+    /// For threads that wait in poll(2), outside the lock.
+    shared: Arc<Registry>,
     events: Events,
     waker: Waker,
     background: Handle,
@@ -58,6 +60,7 @@ impl Watch {
         signal.set_waker(mio::Waker::new(poll.registry(), WAKER)?);
         Ok(Watch {
             watcher: Watcher::Nobody,
+            shared: Arc::new(poll.registry().try_clone()?),
             poll,
             events: Events::with_capacity(EVENTS),
             waker: Waker::from(signal.clone()),
@@ -66,8 +69,8 @@ impl Watch {
         })
     }
 
-    pub(super) fn registry(&self) -> &Registry {
-        self.poll.registry()
+    pub(super) fn descriptor(&self) -> Arc<Registry> {
+        self.shared.clone()
     }
 
     pub(super) fn add(&self, fd: i32, pipe: PipeId) -> io::Result<()> {
@@ -151,6 +154,9 @@ impl Watch {
     fn register(&self, handle: &Handle) -> Option<AsyncFd<Registry>> {
         let registry = self.poll.registry().try_clone().ok()?;
         let _context = handle.enter();
-        catch_unwind(AssertUnwindSafe(|| AsyncFd::with_interest(registry, tokio::io::Interest::READABLE))).ok()?.ok()
+        // Sound as it asks for: the registry owns its descriptor, which stays open as long as it lives.
+        #[allow(deprecated)]
+        let register = || AsyncFd::with_interest(registry, tokio::io::Interest::READABLE);
+        catch_unwind(AssertUnwindSafe(register)).ok()?.ok()
     }
 }
