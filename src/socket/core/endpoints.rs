@@ -154,14 +154,16 @@ impl Core {
         let bound = state.bound.remove(at);
         drop(state);
         self.stop_listening(bound);
-        self.tell(&endpoint.to_string(), None, MonitorKind::Closed);
         Ok(())
     }
 
-    /// Gives an address up. Not to be called under the socket's lock.
+    /// Gives an address up, and says so. Not to be called under the socket's lock.
     pub(super) fn stop_listening(&self, bound: Bound) {
         match (bound.task, self.background()) {
-            (Some(accepting), Ok(background)) => accepting.stop(&background),
+            (Some(accepting), Ok(background)) => {
+                accepting.stop(&background);
+                self.tell(&bound.endpoint.to_string(), None, MonitorKind::Closed);
+            }
             _ => self.context.inproc_unbind(&bound.endpoint),
         }
     }
@@ -182,7 +184,9 @@ impl Core {
             state.remove_pipe(id);
         }
         self.finish(state);
-        self.tell(&endpoint.to_string(), None, MonitorKind::Closed);
+        if connected.line.is_some() {
+            self.tell(&endpoint.to_string(), None, MonitorKind::Closed);
+        }
         self.signal.wake_changed();
         Ok(())
     }
