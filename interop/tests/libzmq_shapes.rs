@@ -250,7 +250,7 @@ fn frames_beyond_the_limit_end_the_connection() {
         push.connect(&pull.bind(&fresh_endpoint(wire)));
         let mut monitor = pull.socket().monitor();
         let fits = vec![pattern(1000), pattern(1000)];
-        pass(&mut push, &mut pull, &[fits.clone()]);
+        pass(&mut push, &mut pull, std::slice::from_ref(&fits));
         assert_eq!(push.send(&[b"lost".to_vec(), pattern(1001)]), Ok(()));
         let reason = loop {
             // A socket reads while it is asked to.
