@@ -5,7 +5,7 @@
 
 pub use crate::zmtp;
 
-use crate::routing::{LocalFilter, Removed, TopicIndex};
+use crate::routing::{FairQueue, LocalFilter, Removed, RoundRobin, TopicIndex};
 
 /// The index a publisher keeps of its subscribers' topics.
 #[derive(Debug, Default)]
@@ -42,6 +42,12 @@ impl Topics {
         peers
     }
 
+    /// As [`matches`](Self::matches), into a vector whose content is replaced.
+    #[inline]
+    pub fn matches_into(&mut self, message: &[u8], peers: &mut Vec<usize>) {
+        self.0.matches(message, peers);
+    }
+
     /// Whether one peer gets a message.
     pub fn holds(&self, message: &[u8], peer: usize) -> bool {
         self.0.holds(message, peer)
@@ -69,6 +75,7 @@ impl Filter {
     }
 
     /// Whether a message is wanted.
+    #[inline]
     pub fn matches(&self, message: &[u8]) -> bool {
         self.0.matches(message)
     }
@@ -76,5 +83,58 @@ impl Filter {
     /// Different topics.
     pub fn topic_count(&self) -> usize {
         self.0.topic_count()
+    }
+}
+
+/// Whose turn it is to get a message.
+#[derive(Debug, Default)]
+pub struct SendTurns(RoundRobin);
+
+impl SendTurns {
+    /// A new peer, believed to have room.
+    pub fn attach(&mut self, peer: usize) {
+        self.0.attach(peer);
+    }
+
+    /// A peer has room again.
+    #[inline]
+    pub fn activate(&mut self, peer: usize) {
+        self.0.activate(peer);
+    }
+
+    /// Offers one message in turn until `takes` says yes; who took it, or `None` if nobody has room.
+    #[inline]
+    pub fn offer(&mut self, mut takes: impl FnMut(usize) -> bool) -> Option<usize> {
+        while let Some(peer) = self.0.turn() {
+            if takes(peer) {
+                self.0.taken();
+                return Some(peer);
+            }
+            self.0.refused();
+        }
+        None
+    }
+}
+
+/// Whose turn it is to be read.
+#[derive(Debug, Default)]
+pub struct ReadTurns(FairQueue);
+
+impl ReadTurns {
+    /// A new peer, believed to have something.
+    pub fn attach(&mut self, peer: usize) {
+        self.0.attach(peer);
+    }
+
+    /// A peer may have something again.
+    #[inline]
+    pub fn activate(&mut self, peer: usize) {
+        self.0.activate(peer);
+    }
+
+    /// Asks the peers in turn until one yields something; who it was, or `None` if nobody has anything.
+    #[inline]
+    pub fn poll<T>(&mut self, try_one: impl FnMut(usize) -> Option<T>) -> Option<(usize, T)> {
+        self.0.poll(try_one)
     }
 }

@@ -37,7 +37,8 @@ pub mod zmtp;
 
 pub use config::{Endpoint, EndpointError, OptionError, Options, Security, SocketKind};
 pub use ext::{
-    Proxy, ProxyCounters, ProxyEnd, ProxyError, ProxyHandle, ProxyReport, ProxySide, ProxyStatistics,
+    Proxy, ProxyCounters, ProxyEnd, ProxyError, ProxyHandle, ProxyReport, ProxySide,
+    ProxyStatistics,
 };
 pub use message::{Frame, Message};
 pub use pipe::{DropReason, Drops};

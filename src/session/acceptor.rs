@@ -14,7 +14,11 @@ use crate::transport::{ByteStream, Listener, shake};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the owner is gone or the task is aborted, which also ends the handshakes under way.
-pub(crate) async fn accept(owner: Weak<dyn LinkOwner>, mut listener: Box<dyn Listener>, endpoint: String) {
+pub(crate) async fn accept(
+    owner: Weak<dyn LinkOwner>,
+    mut listener: Box<dyn Listener>,
+    endpoint: String,
+) {
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
@@ -38,13 +42,22 @@ pub(crate) async fn accept(owner: Weak<dyn LinkOwner>, mut listener: Box<dyn Lis
 async fn welcome(owner: Weak<dyn LinkOwner>, stream: Box<dyn ByteStream>, endpoint: String) {
     let peer = Some(stream.peer_address());
     tell(&owner, &endpoint, peer.clone(), MonitorKind::Accepted);
-    let Some((kind, options)) = owner.upgrade().map(|owner| (owner.kind(), owner.options())) else { return };
+    let Some((kind, options)) = owner.upgrade().map(|owner| (owner.kind(), owner.options())) else {
+        return;
+    };
     match shake(stream, kind, &options, ticker(owner.clone())).await {
         Ok(link) => {
             if let Some(owner) = owner.upgrade() {
                 owner.link_up(&Arrival::Accepted(endpoint), link);
             }
         }
-        Err(failure) => tell(&owner, &endpoint, peer, MonitorKind::HandshakeFailed { fault: fault(failure) }),
+        Err(failure) => tell(
+            &owner,
+            &endpoint,
+            peer,
+            MonitorKind::HandshakeFailed {
+                fault: fault(failure),
+            },
+        ),
     }
 }

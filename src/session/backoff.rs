@@ -18,7 +18,12 @@ impl Backoff {
     }
 
     /// The next pause. `random` is uniform in 0..1.
-    pub(super) fn next(&mut self, interval: Duration, max: Option<Duration>, random: f64) -> Duration {
+    pub(super) fn next(
+        &mut self,
+        interval: Duration,
+        max: Option<Duration>,
+        random: f64,
+    ) -> Duration {
         let factor = 1u32.checked_shl(self.failures.min(20)).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         match max {
@@ -48,7 +53,9 @@ mod tests {
     #[test]
     fn with_a_maximum_it_doubles_up_to_it_and_starts_over_after_a_link() {
         let mut backoff = Backoff::default();
-        let pauses: Vec<_> = (0..5).map(|_| backoff.next(100 * MS, Some(1000 * MS), 0.0)).collect();
+        let pauses: Vec<_> = (0..5)
+            .map(|_| backoff.next(100 * MS, Some(1000 * MS), 0.0))
+            .collect();
         assert_eq!(pauses, [100 * MS, 200 * MS, 400 * MS, 800 * MS, 1000 * MS]);
         backoff.reset();
         assert_eq!(backoff.next(100 * MS, Some(1000 * MS), 1.0), 75 * MS);
@@ -57,6 +64,9 @@ mod tests {
     #[test]
     fn never_overflows() {
         let mut backoff = Backoff { failures: u32::MAX };
-        assert_eq!(backoff.next(Duration::MAX / 4, Some(Duration::MAX / 2), 0.0), Duration::MAX / 2);
+        assert_eq!(
+            backoff.next(Duration::MAX / 4, Some(Duration::MAX / 2), 0.0),
+            Duration::MAX / 2
+        );
     }
 }

@@ -27,15 +27,27 @@ enum Attempt {
 }
 
 /// Dials until the owner is gone, or gives up; see the file's text.
-pub(crate) async fn dial(owner: Weak<dyn LinkOwner>, transport: Arc<dyn Transport>, line: Arc<Line>) {
+pub(crate) async fn dial(
+    owner: Weak<dyn LinkOwner>,
+    transport: Arc<dyn Transport>,
+    line: Arc<Line>,
+) {
     let mut backoff = Backoff::default();
     let endpoint = line.endpoint.to_string();
     loop {
-        let Some((kind, options)) = owner.upgrade().map(|owner| (owner.kind(), owner.options())) else { return };
+        let Some((kind, options)) = owner.upgrade().map(|owner| (owner.kind(), owner.options()))
+        else {
+            return;
+        };
         tell(&owner, &endpoint, None, MonitorKind::ConnectDelayed);
         let attempt = match connect(&*transport, &line.endpoint, &options).await {
             Ok(stream) => {
-                tell(&owner, &endpoint, Some(stream.peer_address()), MonitorKind::Connected);
+                tell(
+                    &owner,
+                    &endpoint,
+                    Some(stream.peer_address()),
+                    MonitorKind::Connected,
+                );
                 let ticks = ticker(owner.clone());
                 match shake(stream, kind, &options, ticks).await {
                     Ok(link) => Attempt::Linked(link),
@@ -47,7 +59,9 @@ pub(crate) async fn dial(owner: Weak<dyn LinkOwner>, transport: Arc<dyn Transpor
         let (stop, reason) = match attempt {
             Attempt::Linked(link) => {
                 backoff.reset();
-                let Some(strong) = owner.upgrade() else { return };
+                let Some(strong) = owner.upgrade() else {
+                    return;
+                };
                 if !strong.link_up(&Arrival::Dialed(line.clone()), link) {
                     return;
                 }
@@ -57,12 +71,22 @@ pub(crate) async fn dial(owner: Weak<dyn LinkOwner>, transport: Arc<dyn Transpor
             }
             Attempt::Refused(error) => {
                 let refused = error.kind() == io::ErrorKind::ConnectionRefused;
-                (refused && options.reconnect_stop.conn_refused, error.to_string())
+                (
+                    refused && options.reconnect_stop.conn_refused,
+                    error.to_string(),
+                )
             }
             Attempt::Failed(failure) => {
                 let stop = options.reconnect_stop.handshake_failed || is_auth(&failure);
                 let reason = failure.to_string();
-                tell(&owner, &endpoint, None, MonitorKind::HandshakeFailed { fault: fault(failure) });
+                tell(
+                    &owner,
+                    &endpoint,
+                    None,
+                    MonitorKind::HandshakeFailed {
+                        fault: fault(failure),
+                    },
+                );
                 (stop, reason)
             }
         };
@@ -74,17 +98,31 @@ pub(crate) async fn dial(owner: Weak<dyn LinkOwner>, transport: Arc<dyn Transpor
             return;
         };
         let interval = backoff.next(interval, options.reconnect_max, rand::random());
-        tell(&owner, &endpoint, None, MonitorKind::ConnectRetried { interval, reason });
+        tell(
+            &owner,
+            &endpoint,
+            None,
+            MonitorKind::ConnectRetried { interval, reason },
+        );
         tokio::time::sleep(interval).await;
     }
 }
 
-async fn connect(transport: &dyn Transport, endpoint: &Endpoint, options: &Options) -> io::Result<Box<dyn ByteStream>> {
+async fn connect(
+    transport: &dyn Transport,
+    endpoint: &Endpoint,
+    options: &Options,
+) -> io::Result<Box<dyn ByteStream>> {
     let attempt = transport.connect(endpoint, options);
     match options.connect_timeout {
         Some(limit) if limit > Duration::ZERO => tokio::time::timeout(limit, attempt)
             .await
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "connecting took too long"))),
+            .unwrap_or_else(|_| {
+                Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "connecting took too long",
+                ))
+            }),
         _ => attempt.await,
     }
 }
@@ -104,14 +142,25 @@ fn is_auth(failure: &HandshakeFailure) -> bool {
 
 pub(super) fn fault(failure: HandshakeFailure) -> HandshakeFault {
     match failure {
-        HandshakeFailure::Protocol(error) if error.blame() == Blame::Auth => HandshakeFault::Auth(error),
+        HandshakeFailure::Protocol(error) if error.blame() == Blame::Auth => {
+            HandshakeFault::Auth(error)
+        }
         HandshakeFailure::Protocol(error) => HandshakeFault::Protocol(error),
         other => HandshakeFault::NoDetail(other.to_string()),
     }
 }
 
-pub(super) fn tell(owner: &Weak<dyn LinkOwner>, endpoint: &str, peer: Option<String>, kind: MonitorKind) {
+pub(super) fn tell(
+    owner: &Weak<dyn LinkOwner>,
+    endpoint: &str,
+    peer: Option<String>,
+    kind: MonitorKind,
+) {
     if let Some(owner) = owner.upgrade() {
-        owner.event(MonitorEvent { endpoint: endpoint.to_owned(), peer: peer.filter(|peer| !peer.is_empty()), kind });
+        owner.event(MonitorEvent {
+            endpoint: endpoint.to_owned(),
+            peer: peer.filter(|peer| !peer.is_empty()),
+            kind,
+        });
     }
 }

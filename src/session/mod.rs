@@ -11,6 +11,6 @@ mod owner;
 pub(crate) use acceptor::accept;
 pub(crate) use dialer::dial;
 pub(crate) use line::Line;
-pub use monitor::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};
 pub(crate) use monitor::MonitorHub;
+pub use monitor::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};
 pub(crate) use owner::{Arrival, LinkOwner};

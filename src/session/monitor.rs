@@ -110,10 +110,16 @@ impl MonitorKind {
             MonitorKind::CloseFailed { .. } => 0x100,
             MonitorKind::Disconnected { .. } => 0x200,
             MonitorKind::MonitorStopped => 0x400,
-            MonitorKind::HandshakeFailed { fault: HandshakeFault::NoDetail(_) } => 0x800,
+            MonitorKind::HandshakeFailed {
+                fault: HandshakeFault::NoDetail(_),
+            } => 0x800,
             MonitorKind::HandshakeSucceeded => 0x1000,
-            MonitorKind::HandshakeFailed { fault: HandshakeFault::Protocol(_) } => 0x2000,
-            MonitorKind::HandshakeFailed { fault: HandshakeFault::Auth(_) } => 0x4000,
+            MonitorKind::HandshakeFailed {
+                fault: HandshakeFault::Protocol(_),
+            } => 0x2000,
+            MonitorKind::HandshakeFailed {
+                fault: HandshakeFault::Auth(_),
+            } => 0x4000,
         }
     }
 }
@@ -200,7 +206,9 @@ impl MonitorHub {
     pub(crate) fn watch(&self) -> Monitor {
         let mut sender = self.sender.lock();
         let sender = sender.get_or_insert_with(|| broadcast::channel(Monitor::CAPACITY).0);
-        Monitor { events: sender.subscribe() }
+        Monitor {
+            events: sender.subscribe(),
+        }
     }
 
     pub(crate) fn publish(&self, event: MonitorEvent) {
@@ -214,7 +222,11 @@ impl MonitorHub {
 
     /// Says the last word; monitors end once they have read it.
     pub(crate) fn stop(&self) {
-        self.publish(MonitorEvent { endpoint: String::new(), peer: None, kind: MonitorKind::MonitorStopped });
+        self.publish(MonitorEvent {
+            endpoint: String::new(),
+            peer: None,
+            kind: MonitorKind::MonitorStopped,
+        });
         *self.sender.lock() = None;
     }
 }

@@ -26,12 +26,19 @@ impl Background {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new().name("taipan".into()).spawn(move || {
-            // Ends when the sender is used or dropped.
-            let _ = runtime.block_on(stopped);
-        })?;
+        let thread = thread::Builder::new()
+            .name("taipan".into())
+            .spawn(move || {
+                // Ends when the sender is used or dropped.
+                let _ = runtime.block_on(stopped);
+            })?;
         let id = thread.thread().id();
-        Ok(Background { handle, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)), id })
+        Ok(Background {
+            handle,
+            stop: Mutex::new(Some(stop)),
+            thread: Mutex::new(Some(thread)),
+            id,
+        })
     }
 
     pub(crate) fn handle(&self) -> &Handle {
@@ -70,7 +77,9 @@ impl Flusher {
     pub(crate) fn start() -> io::Result<Arc<Flusher>> {
         let flusher = Arc::new(Flusher::default());
         let own = flusher.clone();
-        thread::Builder::new().name("taipan-flush".into()).spawn(move || own.run())?;
+        thread::Builder::new()
+            .name("taipan-flush".into())
+            .spawn(move || own.run())?;
         Ok(flusher)
     }
 

@@ -80,13 +80,17 @@ impl Default for Context {
 impl Clone for Context {
     fn clone(&self) -> Self {
         self.inner.users.fetch_add(1, Ordering::Relaxed);
-        Context { inner: self.inner.clone() }
+        Context {
+            inner: self.inner.clone(),
+        }
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("sockets", &self.inner.sockets.lock().len()).finish()
+        f.debug_struct("Context")
+            .field("sockets", &self.inner.sockets.lock().len())
+            .finish()
     }
 }
 
@@ -122,7 +126,10 @@ impl Context {
 
     /// Adds a transport, or replaces one, for addresses that begin with `scheme://`.
     pub fn register_transport(&self, scheme: impl Into<String>, transport: Arc<dyn Transport>) {
-        self.inner.transports.lock().insert(scheme.into(), transport);
+        self.inner
+            .transports
+            .lock()
+            .insert(scheme.into(), transport);
     }
 
     /// Closes every socket: calls that wait, in any thread, return `Closed`, and so does every later one.
@@ -167,7 +174,10 @@ impl Inner {
             return;
         }
         let background = self.background.lock().clone();
-        if background.as_ref().is_some_and(|background| background.is_current_thread()) {
+        if background
+            .as_ref()
+            .is_some_and(|background| background.is_current_thread())
+        {
             return;
         }
         self.wait_for_linger();
@@ -181,7 +191,12 @@ impl Inner {
 
     fn shutdown(&self) {
         self.closed.store(true, Ordering::Release);
-        let sockets: Vec<_> = self.sockets.lock().iter().filter_map(Weak::upgrade).collect();
+        let sockets: Vec<_> = self
+            .sockets
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         for socket in sockets {
             socket.close();
         }
@@ -250,10 +265,22 @@ impl Inner {
 
     /// One tick; `false` when no lease is left.
     fn tick(&self) -> bool {
-        let Leases { cores, unflushed, .. } =
-            std::mem::replace(&mut *self.leases.lock(), Leases { ticking: true, ..Leases::default() });
-        unflushed.iter().filter_map(Weak::upgrade).for_each(|core| core.flush_guarded());
-        let kept = cores.into_iter().filter(|core| core.upgrade().is_some_and(|core| core.check_lease()));
+        let Leases {
+            cores, unflushed, ..
+        } = std::mem::replace(
+            &mut *self.leases.lock(),
+            Leases {
+                ticking: true,
+                ..Leases::default()
+            },
+        );
+        unflushed
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|core| core.flush_guarded());
+        let kept = cores
+            .into_iter()
+            .filter(|core| core.upgrade().is_some_and(|core| core.check_lease()));
         let kept: Vec<_> = kept.collect();
         let mut leases = self.leases.lock();
         leases.cores.extend(kept);
@@ -274,10 +301,18 @@ async fn clock(context: Weak<Inner>) {
 
 impl Inner {
     /// Binds an in-process name; returns who waited for it, and the number of the bind (never 0).
-    pub(crate) fn inproc_bind(&self, name: &str, core: &Arc<Core>) -> Result<(Vec<Waiting>, u64), BindError> {
+    pub(crate) fn inproc_bind(
+        &self,
+        name: &str,
+        core: &Arc<Core>,
+    ) -> Result<(Vec<Waiting>, u64), BindError> {
         let mut names = self.names.lock();
         let entry = names.entry(name.to_owned()).or_default();
-        if entry.bound.as_ref().is_some_and(|bound| bound.strong_count() > 0) {
+        if entry
+            .bound
+            .as_ref()
+            .is_some_and(|bound| bound.strong_count() > 0)
+        {
             return Err(BindError::AddressInUse);
         }
         entry.bound = Some(Arc::downgrade(core));
@@ -328,7 +363,9 @@ impl Inner {
     pub(crate) fn inproc_forget(&self, core: &Core, pipe: PipeId) {
         let mut names = self.names.lock();
         names.retain(|_, entry| {
-            entry.waiting.retain(|(waiting, id)| *id != pipe || !std::ptr::eq(waiting.as_ptr(), core));
+            entry
+                .waiting
+                .retain(|(waiting, id)| *id != pipe || !std::ptr::eq(waiting.as_ptr(), core));
             entry.bound.is_some() || !entry.waiting.is_empty()
         });
     }
@@ -339,7 +376,9 @@ impl Inner {
 
     /// A socket is closed for good.
     pub(crate) fn closed(&self, core: &Core, report: LingerReport, lingered: bool) {
-        self.sockets.lock().retain(|socket| !std::ptr::eq(socket.as_ptr(), core) && socket.strong_count() > 0);
+        self.sockets
+            .lock()
+            .retain(|socket| !std::ptr::eq(socket.as_ptr(), core) && socket.strong_count() > 0);
         let mut lingering = self.lingering.lock();
         lingering.report.add(report);
         if lingered {

@@ -64,7 +64,9 @@ impl fmt::Display for SendErrorKind {
             SendErrorKind::Closed => f.write_str("the socket is closed"),
             SendErrorKind::State => f.write_str("it is not this socket's turn to send"),
             SendErrorKind::Unroutable => f.write_str("there is no such peer"),
-            SendErrorKind::Exhausted => f.write_str("the system has no descriptor left to wait with"),
+            SendErrorKind::Exhausted => {
+                f.write_str("the system has no descriptor left to wait with")
+            }
             SendErrorKind::Invalid(why) => write!(f, "the message cannot be sent here: {why}"),
         }
     }
@@ -148,7 +150,9 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BindError::Endpoint(error) => write!(f, "{error}"),
-            BindError::UnknownScheme(scheme) => write!(f, "no transport is registered for {scheme}://"),
+            BindError::UnknownScheme(scheme) => {
+                write!(f, "no transport is registered for {scheme}://")
+            }
             BindError::AddressInUse => f.write_str("the address is in use"),
             BindError::AddressNotAvailable => f.write_str("this machine has no such address"),
             BindError::Closed => f.write_str("the socket is closed"),
@@ -193,7 +197,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConnectError::Endpoint(error) => write!(f, "{error}"),
-            ConnectError::UnknownScheme(scheme) => write!(f, "no transport is registered for {scheme}://"),
+            ConnectError::UnknownScheme(scheme) => {
+                write!(f, "no transport is registered for {scheme}://")
+            }
             ConnectError::RoutingIdInUse => f.write_str("another peer has this routing id"),
             ConnectError::Closed => f.write_str("the socket is closed"),
             ConnectError::Io(error) => write!(f, "{error}"),
@@ -244,4 +250,3 @@ impl fmt::Display for SubscribeError {
 }
 
 impl Error for SubscribeError {}
-

@@ -40,13 +40,18 @@ impl Drop for Shared {
 
 impl<K: Kind> Clone for Socket<K> {
     fn clone(&self) -> Self {
-        Socket { shared: self.shared.clone(), kind: PhantomData }
+        Socket {
+            shared: self.shared.clone(),
+            kind: PhantomData,
+        }
     }
 }
 
 impl<K: Kind> fmt::Debug for Socket<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("kind", &self.kind()).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,7 +70,13 @@ impl<K: Kind> Socket<K> {
         if inner.is_closed() {
             core.close();
         }
-        Socket { shared: Arc::new(Shared { core, context: inner }), kind: PhantomData }
+        Socket {
+            shared: Arc::new(Shared {
+                core,
+                context: inner,
+            }),
+            kind: PhantomData,
+        }
     }
 
     pub(super) fn core(&self) -> &Core {
@@ -78,7 +89,10 @@ impl<K: Kind> Socket<K> {
 
     /// The same socket without its kind in the type.
     pub fn into_any(self) -> Socket<kind::Any> {
-        Socket { shared: self.shared, kind: PhantomData }
+        Socket {
+            shared: self.shared,
+            kind: PhantomData,
+        }
     }
 
     /// The kind of the socket.
@@ -128,7 +142,11 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// As `connect`, and [`ConnectError::RoutingIdInUse`].
-    pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<bytes::Bytes>) -> Result<Endpoint, ConnectError>
+    pub fn connect_as<E>(
+        &self,
+        endpoint: E,
+        routing_id: impl Into<bytes::Bytes>,
+    ) -> Result<Endpoint, ConnectError>
     where
         E: TryInto<Endpoint>,
         EndpointError: From<E::Error>,
@@ -204,7 +222,11 @@ impl<K: Kind> Socket<K> {
         self.block_until(timeout, |core| core.peer_count() >= count)
     }
 
-    pub(super) fn block_until(&self, timeout: Option<Duration>, done: impl Fn(&Core) -> bool) -> bool {
+    pub(super) fn block_until(
+        &self,
+        timeout: Option<Duration>,
+        done: impl Fn(&Core) -> bool,
+    ) -> bool {
         use event_listener::Listener;
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         let core = self.core();
@@ -288,4 +310,3 @@ impl Socket<kind::Any> {
         Self::create(context, kind, options)
     }
 }
-

@@ -13,10 +13,12 @@ mod send;
 mod streams;
 mod subscribe;
 
-pub use aliases::{AnySocket, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 pub use self::core::{Interest, LingerReport, PeerStats, SocketStats};
+pub use aliases::{AnySocket, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 pub use context::Context;
-pub use error::{BindError, ConnectError, EndpointNotFound, RecvError, SendError, SendErrorKind, SubscribeError};
+pub use error::{
+    BindError, ConnectError, EndpointNotFound, RecvError, SendError, SendErrorKind, SubscribeError,
+};
 pub use handle::Socket;
 pub use kinds::{Kind, Publishes, Receives, Sends, Subscribes, kind};
 pub use poller::{Poller, Ready};

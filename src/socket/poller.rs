@@ -60,18 +60,29 @@ impl Poller {
     ///
     /// # Errors
     /// If the system has no more descriptors.
-    pub fn add<K: Kind>(&mut self, socket: &Socket<K>, token: usize, interest: Interest) -> io::Result<()> {
+    pub fn add<K: Kind>(
+        &mut self,
+        socket: &Socket<K>,
+        token: usize,
+        interest: Interest,
+    ) -> io::Result<()> {
         let core = socket.core_arc().clone();
         let descriptor = core.descriptor()?;
         self.remove(socket);
-        self.entries.push(Entry { core, descriptor, token, interest });
+        self.entries.push(Entry {
+            core,
+            descriptor,
+            token,
+            interest,
+        });
         Ok(())
     }
 
     /// Takes a socket out; `false` if it was not in.
     pub fn remove<K: Kind>(&mut self, socket: &Socket<K>) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|entry| !Arc::ptr_eq(&entry.core, socket.core_arc()));
+        self.entries
+            .retain(|entry| !Arc::ptr_eq(&entry.core, socket.core_arc()));
         before != self.entries.len()
     }
 
@@ -87,7 +98,11 @@ impl Poller {
         if !ready.is_empty() {
             return Ok(ready);
         }
-        let _guards: Vec<_> = self.entries.iter().map(|entry| entry.core.poll_guard()).collect();
+        let _guards: Vec<_> = self
+            .entries
+            .iter()
+            .map(|entry| entry.core.poll_guard())
+            .collect();
         loop {
             let ready = self.look();
             if !ready.is_empty() {
@@ -97,8 +112,11 @@ impl Poller {
             if left == Some(Duration::ZERO) {
                 return Ok(Vec::new());
             }
-            let mut descriptors: Vec<_> =
-                self.entries.iter().map(|entry| PollFd::new(&*entry.descriptor, PollFlags::IN)).collect();
+            let mut descriptors: Vec<_> = self
+                .entries
+                .iter()
+                .map(|entry| PollFd::new(&*entry.descriptor, PollFlags::IN))
+                .collect();
             match rustix::event::poll(&mut descriptors, left.map(timespec).as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -108,7 +126,10 @@ impl Poller {
 
     fn look(&self) -> Vec<Ready> {
         let entries = self.entries.iter();
-        let ready = entries.map(|entry| Ready { token: entry.token, ready: entry.core.poll_ready(entry.interest) });
+        let ready = entries.map(|entry| Ready {
+            token: entry.token,
+            ready: entry.core.poll_ready(entry.interest),
+        });
         ready.filter(|ready| !ready.ready.is_empty()).collect()
     }
 }

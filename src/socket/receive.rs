@@ -18,6 +18,10 @@ impl<K: Receives> Socket<K> {
     pub async fn recv(&self) -> Result<Message, RecvError> {
         let core = self.core();
         breathe(core).await;
+        match core.try_recv() {
+            Err(RecvError::WouldBlock) => {}
+            done => return done,
+        }
         let mut slot = None;
         poll_fn(|cx| core.poll_recv(cx, &mut slot)).await
     }
@@ -80,7 +84,11 @@ impl<K: Receives> Socket<K> {
     }
 
     /// As [`Socket::recv_many`], blocking this thread as [`Socket::blocking_recv`] does.
-    pub fn blocking_recv_many(&self, into: &mut Vec<Message>, max: usize) -> Result<usize, RecvError> {
+    pub fn blocking_recv_many(
+        &self,
+        into: &mut Vec<Message>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
         match self.core().try_recv_many(into, max) {
             Err(RecvError::WouldBlock) => {}
             done => return done,

@@ -57,9 +57,15 @@ impl<K: Sends> Socket<K> {
     }
 
     /// As [`Socket::blocking_send`] with a timeout of its own.
-    pub fn blocking_send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+    pub fn blocking_send_timeout(
+        &self,
+        message: impl Into<Message>,
+        timeout: Duration,
+    ) -> Result<(), SendError> {
         match self.core().try_send(message.into()) {
-            Err(error) if error.kind() == SendErrorKind::WouldBlock => self.block_sending(error.into_message(), Some(timeout)),
+            Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                self.block_sending(error.into_message(), Some(timeout))
+            }
             done => done,
         }
     }
@@ -77,8 +83,14 @@ impl<K: Sends> Socket<K> {
         });
         match result {
             Ok(done) => done,
-            Err(WaitError::TimedOut) => Err(SendError::new(SendErrorKind::TimedOut, left.unwrap_or_default())),
-            Err(WaitError::Exhausted) => Err(SendError::new(SendErrorKind::Exhausted, left.unwrap_or_default())),
+            Err(WaitError::TimedOut) => Err(SendError::new(
+                SendErrorKind::TimedOut,
+                left.unwrap_or_default(),
+            )),
+            Err(WaitError::Exhausted) => Err(SendError::new(
+                SendErrorKind::Exhausted,
+                left.unwrap_or_default(),
+            )),
         }
     }
 
@@ -141,6 +153,7 @@ impl<K: Sends> Socket<K> {
 }
 
 /// Lets the runtime interrupt a stream of ready calls now and then.
+#[inline]
 pub(super) async fn breathe(core: &Core) {
     if core.breath(BUDGET_EVERY) {
         tokio::task::consume_budget().await;

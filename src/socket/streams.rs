@@ -24,7 +24,10 @@ impl<K: Receives> Socket<K> {
     /// The messages of the socket as a `Stream`, which ends when the socket is closed. Clones of the handle
     /// can go on receiving; each message goes to one of them.
     pub fn stream(&self) -> MessageStream<K> {
-        MessageStream { socket: self.clone(), waiting: None }
+        MessageStream {
+            socket: self.clone(),
+            waiting: None,
+        }
     }
 }
 
@@ -63,13 +66,18 @@ pub struct MessageSink<K: Sends> {
 impl<K: Sends> Socket<K> {
     /// The socket as a `Sink` of messages. It is ready again when the message before was accepted.
     pub fn sink(&self) -> MessageSink<K> {
-        MessageSink { socket: self.clone(), sending: None }
+        MessageSink {
+            socket: self.clone(),
+            sending: None,
+        }
     }
 }
 
 impl<K: Sends> MessageSink<K> {
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let Some(sending) = &mut self.sending else {
+            return Poll::Ready(Ok(()));
+        };
         let result = std::task::ready!(sending.as_mut().poll(cx));
         self.sending = None;
         Poll::Ready(result)

@@ -27,7 +27,9 @@ impl<K: Subscribes> Socket<K> {
     /// [`SubscribeError::NotSupported`] on an XPUB in another mode.
     pub fn subscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
         let topic = Bytes::copy_from_slice(topic.as_ref());
-        self.core().control(Control::Subscribe(&topic)).map_err(refused)
+        self.core()
+            .control(Control::Subscribe(&topic))
+            .map_err(refused)
     }
 
     /// Takes one subscription back.
@@ -36,7 +38,9 @@ impl<K: Subscribes> Socket<K> {
     /// [`SubscribeError::NotSubscribed`] if there was none.
     pub fn unsubscribe(&self, topic: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
         let topic = Bytes::copy_from_slice(topic.as_ref());
-        self.core().control(Control::Unsubscribe(&topic)).map_err(refused)
+        self.core()
+            .control(Control::Unsubscribe(&topic))
+            .map_err(refused)
     }
 }
 
@@ -44,7 +48,8 @@ impl<K: Publishes> Socket<K> {
     /// Waits until at least `count` peers have a subscription. Cancel safe. Returns early if the socket is
     /// closed.
     pub async fn wait_for_subscribers(&self, count: usize) {
-        self.wait_until(|core| core.gauges().subscribers >= count).await;
+        self.wait_until(|core| core.gauges().subscribers >= count)
+            .await;
     }
 
     /// As [`Socket::wait_for_subscribers`] in this thread, for at most `timeout` (`None`: for ever); `false`

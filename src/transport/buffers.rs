@@ -17,7 +17,10 @@ thread_local! {
 /// A warm buffer, empty but with capacity, if the thread has one.
 #[inline]
 pub(super) fn take() -> Option<Vec<u8>> {
-    SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten()
+    SPARE
+        .try_with(|spare| spare.borrow_mut().pop())
+        .ok()
+        .flatten()
 }
 
 /// Hands a buffer back.

@@ -18,7 +18,10 @@ pub struct FdStream {
 impl FdStream {
     /// Takes a connected socket; it must be in non-blocking mode.
     pub fn new(fd: impl Into<OwnedFd>, peer_address: impl Into<String>) -> Self {
-        FdStream { fd: fd.into(), peer_address: peer_address.into() }
+        FdStream {
+            fd: fd.into(),
+            peer_address: peer_address.into(),
+        }
     }
 }
 
@@ -45,7 +48,12 @@ impl ByteStream for FdStream {
         loop {
             let result = match slices {
                 [one] => rustix::net::send(&self.fd, one, SendFlags::NOSIGNAL),
-                _ => rustix::net::sendmsg(&self.fd, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL),
+                _ => rustix::net::sendmsg(
+                    &self.fd,
+                    slices,
+                    &mut SendAncillaryBuffer::default(),
+                    SendFlags::NOSIGNAL,
+                ),
             };
             match result {
                 Ok(count) => return Ok(count),

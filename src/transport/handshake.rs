@@ -12,7 +12,9 @@ use super::ByteStream;
 use super::stream::{StreamLane, StreamParts};
 use crate::config::{Options, SocketKind};
 use crate::pipe::{Lane, Limits};
-use crate::zmtp::{Established, Handshake, HandshakeConfig, Heartbeat, PeerProperties, Progress, ProtocolError};
+use crate::zmtp::{
+    Established, Handshake, HandshakeConfig, Heartbeat, PeerProperties, Progress, ProtocolError,
+};
 
 /// A link that is ready for messages.
 pub(crate) struct Link {
@@ -70,10 +72,18 @@ pub(crate) async fn shake(
     };
     let run = converse(stream, Handshake::new(config));
     let (stream, established) = match options.handshake_timeout {
-        Some(limit) => tokio::time::timeout(limit, run).await.map_err(|_| HandshakeFailure::TimedOut)??,
+        Some(limit) => tokio::time::timeout(limit, run)
+            .await
+            .map_err(|_| HandshakeFailure::TimedOut)??,
         None => run.await?,
     };
-    Ok(into_link(stream, established, options, address, wants_ticks))
+    Ok(into_link(
+        stream,
+        established,
+        options,
+        address,
+        wants_ticks,
+    ))
 }
 
 /// A stream as tokio wants it for the time of the handshake.
@@ -96,9 +106,15 @@ async fn converse(
     loop {
         write_all(&stream, &mut handshake).await?;
         buffer.clear();
-        let count = stream.async_io(Interest::READABLE, |stream| stream.0.read(&mut buffer)).await?;
+        let count = stream
+            .async_io(Interest::READABLE, |stream| stream.0.read(&mut buffer))
+            .await?;
         if count == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed during the handshake").into());
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the peer closed during the handshake",
+            )
+            .into());
         }
         match handshake.input(&buffer) {
             Ok(Progress::NeedMore) => {}
@@ -119,7 +135,11 @@ async fn converse(
 async fn write_all(stream: &AsyncFd<Watched>, handshake: &mut Handshake) -> io::Result<()> {
     while !handshake.output().is_empty() {
         let output = handshake.output();
-        let count = stream.async_io(Interest::WRITABLE, |stream| stream.0.write(&[IoSlice::new(output)])).await?;
+        let count = stream
+            .async_io(Interest::WRITABLE, |stream| {
+                stream.0.write(&[IoSlice::new(output)])
+            })
+            .await?;
         handshake.consume_output(count);
     }
     Ok(())
@@ -134,7 +154,12 @@ fn into_link(
 ) -> Link {
     let now = Instant::now();
     let heartbeat = options.heartbeat_interval.map(|interval| {
-        Heartbeat::new(Some(interval), options.heartbeat_ttl, options.heartbeat_timeout, now)
+        Heartbeat::new(
+            Some(interval),
+            options.heartbeat_ttl,
+            options.heartbeat_timeout,
+            now,
+        )
     });
     let fd = stream.as_fd().as_raw_fd();
     let user_id = established.user_id.clone();
@@ -143,11 +168,19 @@ fn into_link(
         stream,
         decoder,
         encoder,
-        limits: Limits { messages: options.send_hwm, bytes: options.send_hwm_bytes },
+        limits: Limits {
+            messages: options.send_hwm,
+            bytes: options.send_hwm_bytes,
+        },
         conflate: options.conflate,
         heartbeat,
         wants_ticks,
     });
-    Link { lane: Box::new(lane), fd, peer, user_id, address }
+    Link {
+        lane: Box::new(lane),
+        fd,
+        peer,
+        user_id,
+        address,
+    }
 }
-

@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 use crate::message::Message;
 use crate::pipe::{
-    Bell, CloseCause, CloseKind, Depth, Flush, Lane, LaneEvent, LaneIdle, Limits, Packet, QueueReceiver, QueueSender, queue,
+    Bell, CloseCause, CloseKind, Depth, Flush, Lane, LaneEvent, LaneIdle, Limits, Packet,
+    QueueReceiver, QueueSender, queue,
 };
 
 /// One end of a lane to be: where to ring, and what this end brings along.
@@ -21,13 +22,19 @@ pub(crate) struct InprocEnd {
 pub(crate) fn inproc_pair(a: &InprocEnd, b: &InprocEnd) -> (Box<dyn Lane>, Box<dyn Lane>) {
     let (a_tx, b_rx) = way(a, b);
     let (b_tx, a_rx) = way(b, a);
-    (Box::new(InprocLane::new(a_tx, a_rx)), Box::new(InprocLane::new(b_tx, b_rx)))
+    (
+        Box::new(InprocLane::new(a_tx, a_rx)),
+        Box::new(InprocLane::new(b_tx, b_rx)),
+    )
 }
 
 fn way(from: &InprocEnd, to: &InprocEnd) -> (Outlet, Inlet) {
     if from.conflate || to.conflate {
         let slot = Arc::new(Mutex::new(Slot::default()));
-        return (Outlet::Slot(slot.clone(), to.bell.clone()), Inlet::Slot(slot));
+        return (
+            Outlet::Slot(slot.clone(), to.bell.clone()),
+            Inlet::Slot(slot),
+        );
     }
     let (sender, receiver) = queue(from.bell.clone(), to.bell.clone(), from.send, to.recv);
     (Outlet::Queue(sender), Inlet::Queue(receiver))
@@ -60,7 +67,11 @@ struct InprocLane {
 
 impl InprocLane {
     fn new(tx: Outlet, rx: Inlet) -> Self {
-        InprocLane { tx, rx, ahead: None }
+        InprocLane {
+            tx,
+            rx,
+            ahead: None,
+        }
     }
 
     #[inline]
@@ -76,7 +87,10 @@ impl InprocLane {
                     return Ok(slot.control.remove(0));
                 }
                 let closed = slot.closed;
-                slot.newest.take().map(Packet::Message).ok_or_else(|| idle(closed))
+                slot.newest
+                    .take()
+                    .map(Packet::Message)
+                    .ok_or_else(|| idle(closed))
             }
         }
     }
@@ -162,5 +176,12 @@ impl Drop for InprocLane {
 }
 
 fn idle(closed: bool) -> LaneIdle {
-    if closed { LaneIdle::Closed(CloseCause::new(CloseKind::Gone, "the peer closed its socket")) } else { LaneIdle::Empty }
+    if closed {
+        LaneIdle::Closed(CloseCause::new(
+            CloseKind::Gone,
+            "the peer closed its socket",
+        ))
+    } else {
+        LaneIdle::Empty
+    }
 }

@@ -17,7 +17,10 @@ pub struct Ipc;
 fn address_of(endpoint: &Endpoint) -> io::Result<&IpcAddress> {
     match endpoint {
         Endpoint::Ipc(address) => Ok(address),
-        other => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("not an ipc address: {other}"))),
+        other => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("not an ipc address: {other}"),
+        )),
     }
 }
 
@@ -25,7 +28,10 @@ fn socket_address(address: &IpcAddress) -> io::Result<SockAddr> {
     match address {
         IpcAddress::Path(path) => SockAddr::unix(path),
         IpcAddress::Abstract(name) => abstract_address(name.as_ref()),
-        IpcAddress::Temporary => Err(io::Error::new(io::ErrorKind::InvalidInput, "ipc://* can be bound, not connected")),
+        IpcAddress::Temporary => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "ipc://* can be bound, not connected",
+        )),
     }
 }
 
@@ -39,7 +45,10 @@ fn abstract_address(name: &[u8]) -> io::Result<SockAddr> {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn abstract_address(_name: &[u8]) -> io::Result<SockAddr> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "abstract socket names are a Linux feature"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "abstract socket names are a Linux feature",
+    ))
 }
 
 impl Transport for Ipc {
@@ -64,10 +73,21 @@ impl Transport for Ipc {
         socket.set_nonblocking(true)?;
         let listener = UnixListener::from_std(OwnedFd::from(socket).into())?;
         let cleanup = cleanup.map(|path| (path.clone(), identity(&path)));
-        Ok(Box::new(IpcAcceptor { listener, address, _file: SocketFile { path: cleanup, directory } }))
+        Ok(Box::new(IpcAcceptor {
+            listener,
+            address,
+            _file: SocketFile {
+                path: cleanup,
+                directory,
+            },
+        }))
     }
 
-    fn connect<'a>(&'a self, endpoint: &'a Endpoint, options: &'a Options) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        options: &'a Options,
+    ) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
         Box::pin(async move {
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
             if let Some(size) = options.send_buffer {
@@ -87,7 +107,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket")),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "the path exists and is not a socket",
+        )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
@@ -103,7 +126,10 @@ fn temporary_directory() -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free name for a temporary directory"))
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "no free name for a temporary directory",
+    ))
 }
 
 fn wrap(stream: UnixStream) -> io::Result<Box<dyn ByteStream>> {
@@ -123,7 +149,9 @@ struct SocketFile {
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+    std::fs::symlink_metadata(path)
+        .ok()
+        .map(|found| (found.dev(), found.ino()))
 }
 
 impl Drop for SocketFile {

@@ -48,5 +48,9 @@ pub trait Transport: Send + Sync {
     fn bind(&self, endpoint: &Endpoint, options: &Options) -> io::Result<Box<dyn Listener>>;
 
     /// Connects once. Names are resolved here, that is at every attempt.
-    fn connect<'a>(&'a self, endpoint: &'a Endpoint, options: &'a Options) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>>;
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        options: &'a Options,
+    ) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>>;
 }

@@ -19,7 +19,7 @@ use super::{ByteStream, buffers};
 
 /// Collected bytes that are written without waiting for a flush. Measured: 64 KiB is where the syscall
 /// is paid for; more only leaves the cache.
-const WRITE_AT: usize = 64 * 1024;
+const WRITE_AT: usize = 60 * 1024;
 /// Chunks handed to one write.
 const SLICES: usize = 16;
 /// Writes of one flush before others get a turn.
@@ -79,11 +79,15 @@ impl StreamLane {
 
     #[inline]
     fn has_room(&mut self) -> bool {
-        if self.limits.admit(self.outbox.messages(), self.outbox.bytes()) {
+        if self
+            .limits
+            .admit(self.outbox.messages(), self.outbox.bytes())
+        {
             return true;
         }
         self.flush();
-        self.limits.admit(self.outbox.messages(), self.outbox.bytes())
+        self.limits
+            .admit(self.outbox.messages(), self.outbox.bytes())
     }
 
     #[inline]
@@ -150,10 +154,13 @@ impl StreamLane {
     #[cold]
     fn fail_io(&mut self, error: &std::io::Error) {
         let kind = match error.kind() {
-            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => CloseKind::Gone,
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+                CloseKind::Gone
+            }
             _ => CloseKind::Io,
         };
-        self.broken.get_or_insert_with(|| CloseCause::new(kind, error.to_string()));
+        self.broken
+            .get_or_insert_with(|| CloseCause::new(kind, error.to_string()));
     }
 
     /// Reads once. `false` when there is nothing to read now.
@@ -166,7 +173,9 @@ impl StreamLane {
         match self.stream.read(target) {
             Ok(0) => {
                 self.readable = false;
-                self.broken.get_or_insert_with(|| CloseCause::new(CloseKind::Gone, "the peer closed the connection"));
+                self.broken.get_or_insert_with(|| {
+                    CloseCause::new(CloseKind::Gone, "the peer closed the connection")
+                });
                 false
             }
             Ok(count) => {
@@ -194,7 +203,9 @@ impl StreamLane {
             Inbound::Ping { ttl, context } => {
                 if !ttl.is_zero() {
                     let now = Instant::now();
-                    self.heartbeat.get_or_insert_with(|| Heartbeat::new(None, None, None, now)).on_ping(ttl, now);
+                    self.heartbeat
+                        .get_or_insert_with(|| Heartbeat::new(None, None, None, now))
+                        .on_ping(ttl, now);
                     (self.wants_ticks)();
                 }
                 self.warm_outbox();
@@ -203,7 +214,8 @@ impl StreamLane {
             }
             Inbound::Error(reason) => {
                 let detail = format!("the peer reported an error: {reason}");
-                self.broken.get_or_insert_with(|| CloseCause::new(CloseKind::Protocol, detail));
+                self.broken
+                    .get_or_insert_with(|| CloseCause::new(CloseKind::Protocol, detail));
                 self.readable = false;
             }
             _ => {}
@@ -236,7 +248,9 @@ impl StreamLane {
                 }
                 Err(error) => {
                     self.readable = false;
-                    self.broken.get_or_insert_with(|| CloseCause::new(CloseKind::Protocol, error.to_string()));
+                    self.broken.get_or_insert_with(|| {
+                        CloseCause::new(CloseKind::Protocol, error.to_string())
+                    });
                     return Err(self.idle());
                 }
             }
@@ -259,7 +273,9 @@ impl StreamLane {
     fn tick(&mut self, now: Instant) {
         // What waits in our buffer, or in the kernel because nobody receives, is not silence.
         let quiet = self.decoder.buffered() == 0 && !self.readable;
-        let Some(heartbeat) = &mut self.heartbeat else { return };
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
         if !quiet {
             heartbeat.on_traffic(now);
         }
@@ -273,7 +289,8 @@ impl StreamLane {
             }
             Beat::Dead(cause) => {
                 self.readable = false;
-                self.broken.get_or_insert_with(|| CloseCause::new(CloseKind::Timeout, cause.to_string()));
+                self.broken
+                    .get_or_insert_with(|| CloseCause::new(CloseKind::Timeout, cause.to_string()));
             }
         }
     }
@@ -284,7 +301,11 @@ impl Lane for StreamLane {
     fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
         match &packet {
             Packet::Message(message) => {
-                if self.accept(message) { Ok(()) } else { Err(packet) }
+                if self.accept(message) {
+                    Ok(())
+                } else {
+                    Err(packet)
+                }
             }
             _ => {
                 self.control(&packet);
@@ -311,7 +332,11 @@ impl Lane for StreamLane {
             if self.blocked {
                 return Flush::Blocked;
             }
-            if self.broken.as_ref().is_some_and(|cause| cause.kind != CloseKind::Gone) {
+            if self
+                .broken
+                .as_ref()
+                .is_some_and(|cause| cause.kind != CloseKind::Gone)
+            {
                 return Flush::Broken;
             }
             if self.outbox.is_empty() {
@@ -364,6 +389,10 @@ impl Lane for StreamLane {
             Outbound::Subscribe(topic) => Packet::Subscribe(topic),
             Outbound::Cancel(topic) => Packet::Cancel(topic),
         });
-        (kept.chain(self.newest.take().map(Packet::Message)).collect(), reclaimed.dropped)
+        (
+            kept.chain(self.newest.take().map(Packet::Message))
+                .collect(),
+            reclaimed.dropped,
+        )
     }
 }

@@ -16,7 +16,10 @@ pub struct Tcp;
 fn address_of(endpoint: &Endpoint) -> io::Result<&TcpAddress> {
     match endpoint {
         Endpoint::Tcp(address) => Ok(address),
-        other => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("not a tcp address: {other}"))),
+        other => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("not a tcp address: {other}"),
+        )),
     }
 }
 
@@ -26,18 +29,31 @@ impl Transport for Tcp {
         let mut last = None;
         for candidate in local_candidates(&address.host, address.port, options)? {
             match listen(candidate, options) {
-                Ok(listener) => return Ok(Box::new(TcpAcceptor { listener, options: options.clone() })),
+                Ok(listener) => {
+                    return Ok(Box::new(TcpAcceptor {
+                        listener,
+                        options: options.clone(),
+                    }));
+                }
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address")))
+        Err(last.unwrap_or_else(|| {
+            io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address")
+        }))
     }
 
-    fn connect<'a>(&'a self, endpoint: &'a Endpoint, options: &'a Options) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+    fn connect<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        options: &'a Options,
+    ) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
         Box::pin(async move {
             let address = address_of(endpoint)?;
             let source = match &address.source {
-                Some(source) => local_candidates(&source.host, source.port, options)?.into_iter().next(),
+                Some(source) => local_candidates(&source.host, source.port, options)?
+                    .into_iter()
+                    .next(),
                 None => None,
             };
             let mut last = None;
@@ -47,13 +63,19 @@ impl Transport for Tcp {
                     Err(error) => last = Some(error),
                 }
             }
-            Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+            Err(last.unwrap_or_else(|| {
+                io::Error::new(io::ErrorKind::NotFound, "the name has no address")
+            }))
         })
     }
 }
 
 fn wildcard(options: &Options) -> IpAddr {
-    if options.ipv6 { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) }
+    if options.ipv6 {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    }
 }
 
 /// Addresses to bind to: an ip, everything, an interface, or a name from the hosts file.
@@ -67,7 +89,9 @@ fn local_candidates(host: &Host, port: Port, options: &Options) -> io::Result<Ve
                 return Ok(prefer(interface, options));
             }
             let addresses = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), port))
-                .map_err(|error| io::Error::new(io::ErrorKind::AddrNotAvailable, format!("{name}: {error}")))?;
+                .map_err(|error| {
+                    io::Error::new(io::ErrorKind::AddrNotAvailable, format!("{name}: {error}"))
+                })?;
             Ok(prefer(addresses.collect(), options))
         }
     }
@@ -76,13 +100,21 @@ fn local_candidates(host: &Host, port: Port, options: &Options) -> io::Result<Ve
 /// The addresses of a network interface, if `name` is one.
 fn interface_addresses(name: &str, port: Port) -> Vec<SocketAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.iter().filter(|interface| interface.name == name).map(|interface| SocketAddr::new(interface.ip(), port)).collect()
+    interfaces
+        .iter()
+        .filter(|interface| interface.name == name)
+        .map(|interface| SocketAddr::new(interface.ip(), port))
+        .collect()
 }
 
 async fn resolve(host: &Host, port: Port, options: &Options) -> io::Result<Vec<SocketAddr>> {
     match host {
         Host::Any => Ok(vec![SocketAddr::new(
-            if options.ipv6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) },
+            if options.ipv6 {
+                IpAddr::V6(Ipv6Addr::LOCALHOST)
+            } else {
+                IpAddr::V4(Ipv4Addr::LOCALHOST)
+            },
             port,
         )]),
         Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
@@ -102,7 +134,11 @@ fn prefer(mut addresses: Vec<SocketAddr>, options: &Options) -> Vec<SocketAddr> 
 }
 
 fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -114,8 +150,16 @@ fn listen(address: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn connect_one(address: SocketAddr, source: Option<SocketAddr>, options: &Options) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+async fn connect_one(
+    address: SocketAddr,
+    source: Option<SocketAddr>,
+    options: &Options,
+) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv6() {
+        TcpSocket::new_v6()?
+    } else {
+        TcpSocket::new_v4()?
+    };
     tune_before(&SockRef::from(&socket), options)?;
     if let Some(source) = source {
         socket.set_reuseaddr(true)?;
@@ -175,7 +219,10 @@ fn keepalive(options: &Options) -> TcpKeepalive {
 
 fn wrap(stream: TcpStream, options: &Options) -> io::Result<Box<dyn ByteStream>> {
     tune(&stream, options)?;
-    let address = stream.peer_addr().map(|address| address.to_string()).unwrap_or_default();
+    let address = stream
+        .peer_addr()
+        .map(|address| address.to_string())
+        .unwrap_or_default();
     Ok(Box::new(FdStream::new(stream.into_std()?, address)))
 }
 
@@ -186,7 +233,10 @@ struct TcpAcceptor {
 
 impl Listener for TcpAcceptor {
     fn endpoint(&self) -> Endpoint {
-        let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
+        let address = self
+            .listener
+            .local_addr()
+            .unwrap_or_else(|_| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         Endpoint::Tcp(TcpAddress {
             source: None,
             host: Host::Ip(address.ip()),

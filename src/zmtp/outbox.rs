@@ -20,7 +20,6 @@ use bytes::Bytes;
 use super::wire::{MAX_HEADER, MORE, header_len, push_header};
 use crate::message::Frame;
 
-
 /// Most bytes of a contiguous chunk.
 const CHUNK: usize = 64 * 1024;
 /// Bodies from this size on are not copied: their own iovec costs less than the copy.

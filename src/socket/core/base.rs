@@ -74,14 +74,20 @@ impl Core {
         let mut watch = Watch::new(&self.signal, background.handle().clone())?;
         while !watch.by_background() {}
         state.watch = Some(watch);
-        let task = background.handle().spawn(super::lease::serve(self.me.clone(), self.signal.clone()));
+        let task = background
+            .handle()
+            .spawn(super::lease::serve(self.me.clone(), self.signal.clone()));
         *self.server.lock() = Some(task.abort_handle());
         Ok(())
     }
 
     pub(super) fn tell(&self, endpoint: &str, peer: Option<&str>, kind: MonitorKind) {
         let peer = peer.filter(|peer| !peer.is_empty()).map(str::to_owned);
-        self.monitor.publish(MonitorEvent { endpoint: endpoint.to_owned(), peer, kind });
+        self.monitor.publish(MonitorEvent {
+            endpoint: endpoint.to_owned(),
+            peer,
+            kind,
+        });
     }
 
     pub(crate) fn options(&self) -> Options {

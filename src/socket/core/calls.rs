@@ -29,11 +29,20 @@ pub struct Interest {
 
 impl Interest {
     /// A message can be received.
-    pub const READABLE: Interest = Interest { recv: true, send: false };
+    pub const READABLE: Interest = Interest {
+        recv: true,
+        send: false,
+    };
     /// A message can be sent.
-    pub const WRITABLE: Interest = Interest { recv: false, send: true };
+    pub const WRITABLE: Interest = Interest {
+        recv: false,
+        send: true,
+    };
     /// Either.
-    pub const BOTH: Interest = Interest { recv: true, send: true };
+    pub const BOTH: Interest = Interest {
+        recv: true,
+        send: true,
+    };
 
     /// Whether receiving is possible (asked for, in a result).
     pub fn is_readable(self) -> bool {
@@ -91,7 +100,11 @@ impl Core {
 
     /// A refusal stands only after the kernel and the peers were asked for room.
     #[cold]
-    fn send_again(&self, mut state: parking_lot::MutexGuard<'_, State>, refusal: SendRefusal) -> Result<(), SendError> {
+    fn send_again(
+        &self,
+        mut state: parking_lot::MutexGuard<'_, State>,
+        refusal: SendRefusal,
+    ) -> Result<(), SendError> {
         if refusal.why != Refusal::WouldBlock {
             self.finish(state);
             return Err(refused(refusal));
@@ -122,7 +135,10 @@ impl Core {
         }
     }
 
-    fn recv_again(&self, mut state: parking_lot::MutexGuard<'_, State>) -> Result<Message, RecvError> {
+    fn recv_again(
+        &self,
+        mut state: parking_lot::MutexGuard<'_, State>,
+    ) -> Result<Message, RecvError> {
         state.before_wait(&self.signal);
         let result = state.recv_looking(&self.signal);
         if result.is_ok() {
@@ -150,7 +166,11 @@ impl Core {
     }
 
     /// Up to `max` messages that are there, under one lock.
-    pub(crate) fn try_recv_many(&self, into: &mut Vec<Message>, max: usize) -> Result<usize, RecvError> {
+    pub(crate) fn try_recv_many(
+        &self,
+        into: &mut Vec<Message>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
         let mut state = self.lock();
         if state.closed {
             return Err(RecvError::Closed);
@@ -189,7 +209,9 @@ impl Core {
         let mut count = 0;
         let mut state = self.lock();
         let result = loop {
-            let Some(message) = messages.next() else { break Ok(()) };
+            let Some(message) = messages.next() else {
+                break Ok(());
+            };
             if state.closed {
                 break Err(SendError::new(SendErrorKind::Closed, message));
             }
@@ -291,8 +313,12 @@ impl Core {
     #[inline]
     pub(crate) fn breath(&self, every: u32) -> bool {
         // Lost counts do not matter, so a load and a store will do.
-        let count = self.calls.load(std::sync::atomic::Ordering::Relaxed).wrapping_add(1);
-        self.calls.store(count, std::sync::atomic::Ordering::Relaxed);
+        let count = self
+            .calls
+            .load(std::sync::atomic::Ordering::Relaxed)
+            .wrapping_add(1);
+        self.calls
+            .store(count, std::sync::atomic::Ordering::Relaxed);
         count.is_multiple_of(every)
     }
 
@@ -321,7 +347,11 @@ impl Core {
     }
 
     /// Waits in this thread until `attempt` has an answer or the time is over. `None` is for ever.
-    pub(crate) fn block_on<T>(&self, deadline: Option<Instant>, mut attempt: impl FnMut() -> Option<T>) -> Result<T, WaitError> {
+    pub(crate) fn block_on<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Option<T>,
+    ) -> Result<T, WaitError> {
         if let Some(done) = attempt() {
             return Ok(done);
         }
@@ -338,11 +368,15 @@ impl Core {
                     watch.by_thread();
                 }
             }
-            let timeout = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Err(WaitError::TimedOut),
-                left => left.map(timespec),
-            };
-            match rustix::event::poll(&mut [PollFd::new(&*descriptor, PollFlags::IN)], timeout.as_ref()) {
+            let timeout =
+                match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                    Some(Duration::ZERO) => return Err(WaitError::TimedOut),
+                    left => left.map(timespec),
+                };
+            match rustix::event::poll(
+                &mut [PollFd::new(&*descriptor, PollFlags::IN)],
+                timeout.as_ref(),
+            ) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return Err(WaitError::Exhausted),
             }
@@ -379,5 +413,8 @@ pub(crate) enum WaitError {
 }
 
 pub(crate) fn timespec(duration: Duration) -> Timespec {
-    Timespec { tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: duration.subsec_nanos().into() }
+    Timespec {
+        tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
 }

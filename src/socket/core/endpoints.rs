@@ -49,11 +49,17 @@ impl Core {
                 self.context.inproc_wait(&address, connector, pipe, binding);
             }
         }
-        Ok(Bound { endpoint: endpoint.clone(), task: None })
+        Ok(Bound {
+            endpoint: endpoint.clone(),
+            task: None,
+        })
     }
 
     fn listen(&self, endpoint: &Endpoint) -> Result<Bound, BindError> {
-        let transport = self.context.transport(endpoint).ok_or_else(|| BindError::UnknownScheme(endpoint.scheme().to_owned()))?;
+        let transport = self
+            .context
+            .transport(endpoint)
+            .ok_or_else(|| BindError::UnknownScheme(endpoint.scheme().to_owned()))?;
         let background = self.background().map_err(BindError::Io)?;
         let options = self.options();
         let _context = background.handle().enter();
@@ -68,16 +74,32 @@ impl Core {
                     let _alive = alive;
                     accept(owner, listener, name).await;
                 });
-                Ok(Bound { endpoint: resolved, task: Some(Accepting { task: task.abort_handle(), gone }) })
+                Ok(Bound {
+                    endpoint: resolved,
+                    task: Some(Accepting {
+                        task: task.abort_handle(),
+                        gone,
+                    }),
+                })
             }
             Err(error) => {
-                self.tell(&endpoint.to_string(), None, MonitorKind::BindFailed { reason: error.to_string() });
+                self.tell(
+                    &endpoint.to_string(),
+                    None,
+                    MonitorKind::BindFailed {
+                        reason: error.to_string(),
+                    },
+                );
                 Err(BindError::from(error))
             }
         }
     }
 
-    pub(crate) fn connect(&self, endpoint: Endpoint, assigned_id: Option<Bytes>) -> Result<Endpoint, ConnectError> {
+    pub(crate) fn connect(
+        &self,
+        endpoint: Endpoint,
+        assigned_id: Option<Bytes>,
+    ) -> Result<Endpoint, ConnectError> {
         match &endpoint {
             Endpoint::Inproc(_) => self.connect_inproc(&endpoint, assigned_id)?,
             _ if self.connects_once(&endpoint) => {}
@@ -92,12 +114,22 @@ impl Core {
     /// Whether another connection to this endpoint would only double messages: it is ignored then, as
     /// libzmq does.
     fn connects_once(&self, endpoint: &Endpoint) -> bool {
-        matches!(self.kind, SocketKind::Dealer | SocketKind::Sub | SocketKind::Pub | SocketKind::Req)
-            && self.lock().connected.iter().any(|known| known.endpoint == *endpoint)
+        matches!(
+            self.kind,
+            SocketKind::Dealer | SocketKind::Sub | SocketKind::Pub | SocketKind::Req
+        ) && self
+            .lock()
+            .connected
+            .iter()
+            .any(|known| known.endpoint == *endpoint)
     }
 
     /// A pipe that waits for its link; with `immediate` the pattern does not see it yet.
-    fn waiting_pipe(&self, endpoint: &Endpoint, assigned_id: Option<Bytes>) -> Result<PipeId, ConnectError> {
+    fn waiting_pipe(
+        &self,
+        endpoint: &Endpoint,
+        assigned_id: Option<Bytes>,
+    ) -> Result<PipeId, ConnectError> {
         let mut state = self.lock();
         if state.closed {
             return Err(ConnectError::Closed);
@@ -115,18 +147,39 @@ impl Core {
         Ok(id)
     }
 
-    fn connect_inproc(&self, endpoint: &Endpoint, assigned_id: Option<Bytes>) -> Result<(), ConnectError> {
+    fn connect_inproc(
+        &self,
+        endpoint: &Endpoint,
+        assigned_id: Option<Bytes>,
+    ) -> Result<(), ConnectError> {
         let id = self.waiting_pipe(endpoint, assigned_id)?;
-        self.lock().connected.push(Connected { endpoint: endpoint.clone(), line: None, pipe: Some(id), task: None });
-        self.context.inproc_wait(&endpoint.to_string(), self.me.clone(), id, 0);
+        self.lock().connected.push(Connected {
+            endpoint: endpoint.clone(),
+            line: None,
+            pipe: Some(id),
+            task: None,
+        });
+        self.context
+            .inproc_wait(&endpoint.to_string(), self.me.clone(), id, 0);
         Ok(())
     }
 
-    fn connect_stream(&self, endpoint: &Endpoint, assigned_id: Option<Bytes>) -> Result<(), ConnectError> {
-        let transport = self.context.transport(endpoint).ok_or_else(|| ConnectError::UnknownScheme(endpoint.scheme().to_owned()))?;
+    fn connect_stream(
+        &self,
+        endpoint: &Endpoint,
+        assigned_id: Option<Bytes>,
+    ) -> Result<(), ConnectError> {
+        let transport = self
+            .context
+            .transport(endpoint)
+            .ok_or_else(|| ConnectError::UnknownScheme(endpoint.scheme().to_owned()))?;
         let background = self.background().map_err(ConnectError::Io)?;
         let immediate = self.lock().options.immediate;
-        let id = if immediate { None } else { Some(self.waiting_pipe(endpoint, assigned_id.clone())?) };
+        let id = if immediate {
+            None
+        } else {
+            Some(self.waiting_pipe(endpoint, assigned_id.clone())?)
+        };
         let line = Arc::new(Line {
             endpoint: endpoint.clone(),
             assigned_id,
@@ -140,9 +193,15 @@ impl Core {
         if let Some(id) = id {
             state.lines.insert(id, line.clone());
         }
-        let task = background.handle().spawn(dial(self.owner(), transport, line.clone()));
-        let connected =
-            Connected { endpoint: endpoint.clone(), line: Some(line), pipe: id, task: Some(task.abort_handle()) };
+        let task = background
+            .handle()
+            .spawn(dial(self.owner(), transport, line.clone()));
+        let connected = Connected {
+            endpoint: endpoint.clone(),
+            line: Some(line),
+            pipe: id,
+            task: Some(task.abort_handle()),
+        };
         state.connected.push(connected);
         Ok(())
     }
@@ -150,7 +209,11 @@ impl Core {
     /// Stops to listen at an endpoint as `bind` returned it. Links that it accepted stay.
     pub(crate) fn unbind(&self, endpoint: &Endpoint) -> Result<(), EndpointNotFound> {
         let mut state = self.lock();
-        let at = state.bound.iter().position(|bound| bound.endpoint == *endpoint).ok_or(EndpointNotFound)?;
+        let at = state
+            .bound
+            .iter()
+            .position(|bound| bound.endpoint == *endpoint)
+            .ok_or(EndpointNotFound)?;
         let bound = state.bound.remove(at);
         drop(state);
         self.stop_listening(bound);
@@ -172,12 +235,19 @@ impl Core {
     /// the linger time, as far as the kernel takes it at once.
     pub(crate) fn disconnect(&self, endpoint: &Endpoint) -> Result<(), EndpointNotFound> {
         let mut state = self.lock();
-        let at = state.connected.iter().position(|known| known.endpoint == *endpoint).ok_or(EndpointNotFound)?;
+        let at = state
+            .connected
+            .iter()
+            .position(|known| known.endpoint == *endpoint)
+            .ok_or(EndpointNotFound)?;
         let connected = state.connected.remove(at);
         if let Some(task) = connected.task {
             task.abort();
         }
-        let pipe = connected.line.as_ref().map_or(connected.pipe, |line| line.pipe.lock().take());
+        let pipe = connected
+            .line
+            .as_ref()
+            .map_or(connected.pipe, |line| line.pipe.lock().take());
         if let Some(id) = pipe {
             state.flush_pipe(id, &self.signal);
             self.context.inproc_forget(self, id);
@@ -192,7 +262,10 @@ impl Core {
     }
 
     /// Changes options; those that apply to connections apply to later ones, watermarks to all.
-    pub(crate) fn update_options(&self, change: impl FnOnce(&mut Options)) -> Result<(), OptionError> {
+    pub(crate) fn update_options(
+        &self,
+        change: impl FnOnce(&mut Options),
+    ) -> Result<(), OptionError> {
         let mut state = self.lock();
         let mut options = state.options.clone();
         change(&mut options);
@@ -206,10 +279,14 @@ impl Core {
             }
         }
         // Every pattern takes new options.
-        let _ = state.pattern.control(&mut state.pipes, Control::Options(&state.options));
+        let _ = state
+            .pattern
+            .control(&mut state.pipes, Control::Options(&state.options));
         // A pipe that was full may have room now, and nothing else would tell the pattern.
         for id in state.pipes.ids() {
-            state.pattern.on_event(&mut state.pipes, id, PipeEvent::Writable);
+            state
+                .pattern
+                .on_event(&mut state.pipes, id, PipeEvent::Writable);
         }
         self.signal.wake_writable();
         Ok(())

@@ -42,7 +42,9 @@ impl Core {
     /// One tick of the lease; `false` ends it.
     pub(crate) fn check_lease(&self) -> bool {
         // Locked means that a caller is at work.
-        let Some(mut state) = self.state.try_lock() else { return true };
+        let Some(mut state) = self.state.try_lock() else {
+            return true;
+        };
         if state.closed {
             return false;
         }
@@ -51,7 +53,9 @@ impl Core {
             return true;
         }
         state.idle_ticks += 1;
-        if state.idle_ticks < PATIENCE && (self.signal.anyone_waiting() || self.signal.anyone_polling()) {
+        if state.idle_ticks < PATIENCE
+            && (self.signal.anyone_waiting() || self.signal.anyone_polling())
+        {
             return true;
         }
         state.attended = false;
@@ -68,7 +72,11 @@ impl Core {
 
     /// Has the context's thread watch the descriptor.
     fn rearm(&self, state: &mut State) {
-        while state.watch.as_mut().is_some_and(|watch| !watch.by_background()) {
+        while state
+            .watch
+            .as_mut()
+            .is_some_and(|watch| !watch.by_background())
+        {
             state.look(&self.signal);
             state.flush_dirty(&self.signal);
         }

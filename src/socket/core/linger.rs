@@ -38,7 +38,9 @@ impl Core {
         }
         let bound = std::mem::take(&mut state.bound);
         drop(state);
-        bound.into_iter().for_each(|bound| self.stop_listening(bound));
+        bound
+            .into_iter()
+            .for_each(|bound| self.stop_listening(bound));
         let mut state = self.lock();
         state.before_wait(&self.signal);
         let linger = state.linger();
@@ -50,7 +52,9 @@ impl Core {
             self.signal.wake_all();
             return;
         }
-        self.signal.leased.store(false, std::sync::atomic::Ordering::Release);
+        self.signal
+            .leased
+            .store(false, std::sync::atomic::Ordering::Release);
         state.attended = false;
         drop(state);
         self.signal.wake_all();
@@ -58,9 +62,14 @@ impl Core {
     }
 
     fn linger_on(&self, linger: Option<Duration>) {
-        let (Some(core), Ok(background)) = (self.strong(), self.background()) else { return };
+        let (Some(core), Ok(background)) = (self.strong(), self.background()) else {
+            return;
+        };
         self.context.lingers();
-        background.handle().spawn(linger_task(core, linger.map(|linger| Instant::now() + linger)));
+        background.handle().spawn(linger_task(
+            core,
+            linger.map(|linger| Instant::now() + linger),
+        ));
     }
 
     fn tear_down(&self, state: &mut State) -> LingerReport {
@@ -87,7 +96,10 @@ impl Core {
             task.abort();
         }
         self.monitor.stop();
-        LingerReport { unsent_messages: messages as u64, unsent_bytes: bytes as u64 }
+        LingerReport {
+            unsent_messages: messages as u64,
+            unsent_bytes: bytes as u64,
+        }
     }
 }
 
@@ -101,7 +113,9 @@ impl State {
     }
 
     fn has_streams(&self) -> bool {
-        self.pipes.iter().any(|(_, pipe)| pipe.collects() && pipe.has_lane())
+        self.pipes
+            .iter()
+            .any(|(_, pipe)| pipe.collects() && pipe.has_lane())
     }
 
     /// Reads and throws away what arrives, so that ends are noticed; `true` while a stream is open.
@@ -147,7 +161,8 @@ async fn linger_task(core: Arc<Core>, deadline: Option<Instant>) {
 async fn pause(core: &Core, deadline: Option<Instant>, idle: &mut Duration) {
     let mut limit = *idle;
     if let Some(deadline) = deadline {
-        limit = limit.min(deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
+        limit = limit
+            .min(deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(1));
     }
     *idle = (*idle * 2).min(Duration::from_millis(100));
     let _ = tokio::time::timeout(limit, core.signal.served.notified()).await;

@@ -38,9 +38,18 @@ impl LinkOwner for Core {
         if self.ensure_watch(&mut state).is_err() {
             return false;
         }
-        let Some((id, new)) = self.place(&mut state, arrival, &link, &endpoint) else { return false };
-        if state.watch.as_ref().is_none_or(|watch| watch.add(link.fd, id).is_err()) {
-            state.pipes.note_closed(id, CloseCause::new(CloseKind::Io, "the descriptor cannot be watched"));
+        let Some((id, new)) = self.place(&mut state, arrival, &link, &endpoint) else {
+            return false;
+        };
+        if state
+            .watch
+            .as_ref()
+            .is_none_or(|watch| watch.add(link.fd, id).is_err())
+        {
+            state.pipes.note_closed(
+                id,
+                CloseCause::new(CloseKind::Io, "the descriptor cannot be watched"),
+            );
         }
         let heartbeat = state.options.heartbeat_interval;
         self.tell(&endpoint, Some(&address), MonitorKind::HandshakeSucceeded);
@@ -63,7 +72,12 @@ impl LinkOwner for Core {
     fn gave_up(&self, line: &Line) {
         let mut state = self.lock();
         let pipe = line.pipe.lock().take();
-        state.connected.retain(|connected| connected.line.as_ref().is_none_or(|known| !std::ptr::eq(&**known, line)));
+        state.connected.retain(|connected| {
+            connected
+                .line
+                .as_ref()
+                .is_none_or(|known| !std::ptr::eq(&**known, line))
+        });
         if let Some(id) = pipe {
             state.remove_pipe(id);
         }
@@ -92,23 +106,42 @@ fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce(&mut Pipe)
     if let Some(pipe) = state.pipes.get_mut(id) {
         give(pipe);
     }
-    state.pattern.on_event(&mut state.pipes, id, PipeEvent::LinkUp);
+    state
+        .pattern
+        .on_event(&mut state.pipes, id, PipeEvent::LinkUp);
     if let Some(hello) = hello {
-        let _ = state.pipes.try_send(id, Packet::Message(Message::from(Frame::from(hello))));
+        let _ = state
+            .pipes
+            .try_send(id, Packet::Message(Message::from(Frame::from(hello))));
     }
-    state.pattern.on_event(&mut state.pipes, id, PipeEvent::Readable);
-    state.pattern.on_event(&mut state.pipes, id, PipeEvent::Writable);
+    state
+        .pattern
+        .on_event(&mut state.pipes, id, PipeEvent::Readable);
+    state
+        .pattern
+        .on_event(&mut state.pipes, id, PipeEvent::Writable);
 }
 
 impl Core {
     /// The pipe for a new link, and whether it is new to the pattern.
-    fn place(&self, state: &mut State, arrival: &Arrival, link: &Link, endpoint: &str) -> Option<(PipeId, bool)> {
+    fn place(
+        &self,
+        state: &mut State,
+        arrival: &Arrival,
+        link: &Link,
+        endpoint: &str,
+    ) -> Option<(PipeId, bool)> {
         let fill = |info: &mut PeerInfo| {
             info.endpoint = endpoint.to_owned();
             info.address = link.address.clone();
             info.kind = link.peer.kind;
             info.routing_id = link.peer.routing_id.clone();
-            info.metadata = link.peer.metadata.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+            info.metadata = link
+                .peer
+                .metadata
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .collect();
             info.user_id = link.user_id.clone();
         };
         if let Arrival::Dialed(line) = arrival
@@ -118,7 +151,10 @@ impl Core {
             fill(&mut pipe.info);
             return Some((id, false));
         }
-        let mut info = PeerInfo { number: state.number(), ..PeerInfo::default() };
+        let mut info = PeerInfo {
+            number: state.number(),
+            ..PeerInfo::default()
+        };
         fill(&mut info);
         let line = match arrival {
             Arrival::Dialed(line) => Some(line),
@@ -127,7 +163,9 @@ impl Core {
         info.connected_side = line.is_some();
         info.assigned_id = line.and_then(|line| line.assigned_id.clone());
         let (send, recv) = state.limits();
-        let id = state.pipes.insert(Pipe::new(info, send, recv, state.options.conflate));
+        let id = state
+            .pipes
+            .insert(Pipe::new(info, send, recv, state.options.conflate));
         if let Some(line) = line {
             *line.pipe.lock() = Some(id);
             state.lines.insert(id, line.clone());
@@ -137,7 +175,13 @@ impl Core {
 
     /// Marries a pipe of ours with a socket in the same process that is bound; `false` if that was closed
     /// meanwhile. `binding` is the number of its bind.
-    pub(crate) fn marry(&self, pipe: PipeId, binder: &Arc<Core>, endpoint: &str, binding: u64) -> bool {
+    pub(crate) fn marry(
+        &self,
+        pipe: PipeId,
+        binder: &Arc<Core>,
+        endpoint: &str,
+        binding: u64,
+    ) -> bool {
         if std::ptr::eq(self, &**binder) {
             return true;
         }
@@ -147,7 +191,12 @@ impl Core {
             if state.pipes.get(pipe).is_none() {
                 return true;
             }
-            (state.limits(), state.options.conflate, state.options.routing_id.clone(), number)
+            (
+                state.limits(),
+                state.options.conflate,
+                state.options.routing_id.clone(),
+                number,
+            )
         };
         let mut state = binder.lock();
         if state.closed {
@@ -172,12 +221,23 @@ impl Core {
         let far_id = state.options.routing_id.clone();
         let (ours, theirs) = inproc_pair(
             &InprocEnd {
-                bell: Bell { door: self.signal.clone(), pipe },
+                bell: Bell {
+                    door: self.signal.clone(),
+                    pipe,
+                },
                 send: own_limits.0,
                 recv: own_limits.1,
                 conflate: own_conflate,
             },
-            &InprocEnd { bell: Bell { door: binder.signal.clone(), pipe: far }, send, recv, conflate },
+            &InprocEnd {
+                bell: Bell {
+                    door: binder.signal.clone(),
+                    pipe: far,
+                },
+                send,
+                recv,
+                conflate,
+            },
         );
         attach(&mut state, far, true, |pipe| pipe.attach(theirs, false));
         binder.finish(state);
@@ -200,7 +260,9 @@ impl Core {
 
     pub(crate) fn refuse(&self, pipe: PipeId, why: &str) {
         let mut state = self.lock();
-        state.pipes.note_closed(pipe, CloseCause::new(CloseKind::Local, why));
+        state
+            .pipes
+            .note_closed(pipe, CloseCause::new(CloseKind::Local, why));
         self.finish(state);
     }
 
@@ -217,12 +279,21 @@ impl Core {
         self.signal.wake_changed();
         self.signal.served.notify_one();
         for (name, id, binding) in rejoin {
-            self.context.inproc_wait(&name, self.me.clone(), id, binding);
+            self.context
+                .inproc_wait(&name, self.me.clone(), id, binding);
         }
     }
 
-    fn link_lost(&self, state: &mut State, id: PipeId, cause: CloseCause, rejoin: &mut Vec<(String, PipeId, u64)>) {
-        let Some(pipe) = state.pipes.get(id) else { return };
+    fn link_lost(
+        &self,
+        state: &mut State,
+        id: PipeId,
+        cause: CloseCause,
+        rejoin: &mut Vec<(String, PipeId, u64)>,
+    ) {
+        let Some(pipe) = state.pipes.get(id) else {
+            return;
+        };
         if pipe.has_ended() {
             state.remove_pipe(id);
             return;
@@ -234,12 +305,22 @@ impl Core {
         let connected = pipe.info.connected_side;
         let inproc = endpoint.starts_with("inproc://");
         if had_lane && !inproc {
-            self.tell(&endpoint, Some(&address), MonitorKind::Disconnected { reason: cause.to_string() });
+            self.tell(
+                &endpoint,
+                Some(&address),
+                MonitorKind::Disconnected {
+                    reason: cause.to_string(),
+                },
+            );
         }
         let line = state.lines.get(&id).cloned();
         let lasting = connected && cause.kind != CloseKind::Local && !state.closed;
         if lasting && had_lane && inproc && state.options.immediate {
-            rejoin.extend(state.replace_waiting(id).map(|next| (endpoint, next, binding)));
+            rejoin.extend(
+                state
+                    .replace_waiting(id)
+                    .map(|next| (endpoint, next, binding)),
+            );
         } else if lasting && had_lane && !state.options.immediate && (line.is_some() || inproc) {
             self.wait_for_next_link(state, id);
             if inproc {
@@ -273,21 +354,31 @@ impl Core {
                 pipe.inject(Message::from(Frame::from(hiccup.clone())));
             }
         }
-        state.pattern.on_event(&mut state.pipes, id, PipeEvent::LinkDown);
+        state
+            .pattern
+            .on_event(&mut state.pipes, id, PipeEvent::LinkDown);
         if hiccup.is_some() {
-            state.pattern.on_event(&mut state.pipes, id, PipeEvent::Readable);
+            state
+                .pattern
+                .on_event(&mut state.pipes, id, PipeEvent::Readable);
         }
     }
 
     /// An accepted pipe ends with its link; a last message of the options' may still be delivered.
     fn part(&self, state: &mut State, id: PipeId, cause: CloseCause) {
-        let farewell = state.options.disconnect_msg.clone().filter(|_| !state.closed && state.kind.can_recv());
+        let farewell = state
+            .options
+            .disconnect_msg
+            .clone()
+            .filter(|_| !state.closed && state.kind.can_recv());
         match (farewell, state.pipes.get_mut(id)) {
             (Some(farewell), Some(pipe)) if !pipe.info.connected_side && pipe.has_lane() => {
                 drop(pipe.detach());
                 pipe.inject(Message::from(Frame::from(farewell)));
                 pipe.end(cause);
-                state.pattern.on_event(&mut state.pipes, id, PipeEvent::Readable);
+                state
+                    .pattern
+                    .on_event(&mut state.pipes, id, PipeEvent::Readable);
             }
             _ => state.remove_pipe(id),
         }
@@ -300,7 +391,9 @@ impl Core {
         }
         let period = period.clamp(Duration::from_millis(2), Duration::from_millis(500));
         if let Ok(background) = self.background() {
-            background.handle().spawn(super::lease::tick(self.me.clone(), period));
+            background
+                .handle()
+                .spawn(super::lease::tick(self.me.clone(), period));
         }
     }
 }
@@ -323,11 +416,21 @@ impl State {
     }
 
     /// A pipe of this side's that waits for its link, and that the pattern does not know yet.
-    pub(super) fn insert_waiting(&mut self, endpoint: String, assigned_id: Option<Bytes>) -> PipeId {
-        let info =
-            PeerInfo { number: self.number(), endpoint, assigned_id, connected_side: true, ..PeerInfo::default() };
+    pub(super) fn insert_waiting(
+        &mut self,
+        endpoint: String,
+        assigned_id: Option<Bytes>,
+    ) -> PipeId {
+        let info = PeerInfo {
+            number: self.number(),
+            endpoint,
+            assigned_id,
+            connected_side: true,
+            ..PeerInfo::default()
+        };
         let (send, recv) = self.limits();
-        self.pipes.insert(Pipe::new(info, send, recv, self.options.conflate))
+        self.pipes
+            .insert(Pipe::new(info, send, recv, self.options.conflate))
     }
 
     /// Makes a pipe known to the pattern.
@@ -335,7 +438,8 @@ impl State {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.info.attached = true;
         }
-        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Attached);
+        self.pattern
+            .on_event(&mut self.pipes, id, PipeEvent::Attached);
     }
 
     /// With `immediate` an in-process pipe ends with its link, and an empty one waits for the next in its place.
@@ -344,7 +448,10 @@ impl State {
         let (endpoint, assigned_id) = (info.endpoint.clone(), info.assigned_id.clone());
         self.remove_pipe(id);
         let next = self.insert_waiting(endpoint, assigned_id);
-        self.connected.iter_mut().filter(|known| known.pipe == Some(id)).for_each(|known| known.pipe = Some(next));
+        self.connected
+            .iter_mut()
+            .filter(|known| known.pipe == Some(id))
+            .for_each(|known| known.pipe = Some(next));
         Some(next)
     }
 }

@@ -88,7 +88,10 @@ impl Signal {
             Direction::Send => self.writable.listen(),
             Direction::Recv => self.readable.listen(),
         };
-        Waiting { signal: self, listener }
+        Waiting {
+            signal: self,
+            listener,
+        }
     }
 
     /// Waits for peers or subscribers to change.

@@ -113,8 +113,14 @@ impl State {
     pub(super) fn limits(&self) -> (Limits, Limits) {
         let options = &self.options;
         (
-            Limits { messages: options.send_hwm, bytes: options.send_hwm_bytes },
-            Limits { messages: options.recv_hwm, bytes: options.recv_hwm_bytes },
+            Limits {
+                messages: options.send_hwm,
+                bytes: options.send_hwm_bytes,
+            },
+            Limits {
+                messages: options.recv_hwm,
+                bytes: options.recv_hwm_bytes,
+            },
         )
     }
 
@@ -188,7 +194,9 @@ impl State {
 
     /// Writes what one pipe has; tells the pattern when that made room.
     pub(super) fn flush_pipe(&mut self, id: PipeId, signal: &Signal) {
-        let Some(pipe) = self.pipes.get_mut(id) else { return };
+        let Some(pipe) = self.pipes.get_mut(id) else {
+            return;
+        };
         let waited = pipe.has_pending();
         let Some(lane) = pipe.lane_mut() else { return };
         let mut result = lane.flush();
@@ -202,7 +210,8 @@ impl State {
     }
 
     fn made_room(&mut self, id: PipeId, signal: &Signal) {
-        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Writable);
+        self.pattern
+            .on_event(&mut self.pipes, id, PipeEvent::Writable);
         signal.wake_writable();
     }
 
@@ -224,7 +233,9 @@ impl State {
     }
 
     fn on_ready(&mut self, event: Ready, signal: &Signal) {
-        let Some(pipe) = self.pipes.get_mut(event.pipe) else { return };
+        let Some(pipe) = self.pipes.get_mut(event.pipe) else {
+            return;
+        };
         // Bytes, because subscriptions and heartbeats are no messages.
         let depth = pipe.depth();
         let waits = depth.messages > 0 || depth.bytes > 0;
@@ -242,9 +253,16 @@ impl State {
     }
 
     fn on_readable(&mut self, id: PipeId, hangup: bool, signal: &Signal) {
-        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { return };
-        let _ = lane.on_event(if hangup { LaneEvent::Hangup } else { LaneEvent::Readable });
-        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Readable);
+        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else {
+            return;
+        };
+        let _ = lane.on_event(if hangup {
+            LaneEvent::Hangup
+        } else {
+            LaneEvent::Readable
+        });
+        self.pattern
+            .on_event(&mut self.pipes, id, PipeEvent::Readable);
         if hangup || !self.attended || !self.kind.can_recv() {
             self.read_ahead(id);
         }
@@ -256,21 +274,25 @@ impl State {
 
     /// Lets a lane read while nobody receives, and notes its end.
     pub(super) fn read_ahead(&mut self, id: PipeId) {
-        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { return };
+        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else {
+            return;
+        };
         if let Some(cause) = lane.on_event(LaneEvent::Prefetch(READ_AHEAD)) {
             self.pipes.note_closed(id, cause);
         } else if self.kind == SocketKind::Push {
             self.discard_inbound(id);
         } else {
             // What was just read will not be announced by the kernel any more.
-            self.pattern.on_event(&mut self.pipes, id, PipeEvent::Readable);
+            self.pattern
+                .on_event(&mut self.pipes, id, PipeEvent::Readable);
         }
     }
 
     /// Nothing is to be received on a PUSH socket, so nothing may pile up there.
     fn discard_inbound(&mut self, id: PipeId) {
         while self.pipes.try_recv(id).is_some() {
-            self.pipes.count_drop(Some(id), crate::pipe::DropReason::Ignored);
+            self.pipes
+                .count_drop(Some(id), crate::pipe::DropReason::Ignored);
         }
     }
 
@@ -287,7 +309,11 @@ impl State {
             {
                 pipe.feed();
             }
-            let event = if ring == Ring::Readable { PipeEvent::Readable } else { PipeEvent::Writable };
+            let event = if ring == Ring::Readable {
+                PipeEvent::Readable
+            } else {
+                PipeEvent::Writable
+            };
             self.pattern.on_event(&mut self.pipes, id, event);
             if ring == Ring::Readable {
                 // The peer may be gone, which a socket that never receives would not notice.
@@ -328,7 +354,9 @@ impl State {
         if matches!(self.kind, SocketKind::Pub | SocketKind::XPub) {
             signal.wake_changed();
         }
-        if (signal.anyone_waiting() || signal.anyone_polling()) && self.pattern.can_recv(&mut self.pipes) {
+        if (signal.anyone_waiting() || signal.anyone_polling())
+            && self.pattern.can_recv(&mut self.pipes)
+        {
             signal.wake_readable();
         }
     }
@@ -336,7 +364,9 @@ impl State {
     /// Time passes for every lane (heartbeats).
     pub(super) fn tick(&mut self, now: Instant, signal: &Signal) {
         for id in self.pipes.ids() {
-            let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else { continue };
+            let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else {
+                continue;
+            };
             let _ = lane.on_event(LaneEvent::Tick(now));
             self.read_ahead(id);
         }
@@ -345,20 +375,26 @@ impl State {
 
     /// What is not out yet, over all pipes.
     pub(super) fn unsent(&self) -> (usize, usize) {
-        self.pipes.iter().map(|(_, pipe)| pipe.depth()).fold((0, 0), |(messages, bytes), depth| {
-            (messages + depth.messages, bytes + depth.bytes)
-        })
+        self.pipes
+            .iter()
+            .map(|(_, pipe)| pipe.depth())
+            .fold((0, 0), |(messages, bytes), depth| {
+                (messages + depth.messages, bytes + depth.bytes)
+            })
     }
 
     /// Takes a pipe out for good.
     pub(super) fn remove_pipe(&mut self, id: PipeId) {
-        self.pattern.on_event(&mut self.pipes, id, PipeEvent::Detached);
+        self.pattern
+            .on_event(&mut self.pipes, id, PipeEvent::Detached);
         self.lines.remove(&id);
         if let Some(mut pipe) = self.pipes.remove(id) {
             drop(pipe.detach());
             // After detaching, which has counted what was cut in the middle.
             let left = pipe.depth().messages;
-            pipe.counters.drops.add(crate::pipe::DropReason::LinkLost, left as u64);
+            pipe.counters
+                .drops
+                .add(crate::pipe::DropReason::LinkLost, left as u64);
             self.past.merge(&pipe.counters);
         }
     }

@@ -100,7 +100,11 @@ impl Core {
         state.notice_ends(&self.signal);
         let mut sum: Counters = state.past;
         sum.drops.merge(&state.pipes.drops);
-        let peers: Vec<PeerStats> = state.pipes.iter().map(|(_, pipe)| PeerStats::from(pipe)).collect();
+        let peers: Vec<PeerStats> = state
+            .pipes
+            .iter()
+            .map(|(_, pipe)| PeerStats::from(pipe))
+            .collect();
         for (_, pipe) in state.pipes.iter() {
             sum.merge(&pipe.counters);
         }
@@ -123,7 +127,11 @@ impl Core {
     pub(crate) fn peer_count(&self) -> usize {
         let mut state = self.lock();
         state.notice_ends(&self.signal);
-        let count = state.pipes.iter().filter(|(_, pipe)| pipe.has_lane()).count();
+        let count = state
+            .pipes
+            .iter()
+            .filter(|(_, pipe)| pipe.has_lane())
+            .count();
         self.finish(state);
         count
     }

@@ -74,7 +74,11 @@ impl Watch {
     }
 
     pub(super) fn add(&self, fd: i32, pipe: PipeId) -> io::Result<()> {
-        self.poll.registry().register(&mut SourceFd(&fd), Token(pipe), Interest::READABLE | Interest::WRITABLE)
+        self.poll.registry().register(
+            &mut SourceFd(&fd),
+            Token(pipe),
+            Interest::READABLE | Interest::WRITABLE,
+        )
     }
 
     /// Asks the kernel what is ready; `true` if there may be more to ask for.
@@ -135,7 +139,9 @@ impl Watch {
                 None => return true,
             }
         }
-        let Watcher::Runtime(_, fd) = &self.watcher else { return true };
+        let Watcher::Runtime(_, fd) = &self.watcher else {
+            return true;
+        };
         match fd.poll_read_ready(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(Ok(mut guard)) => {
                 guard.clear_ready();
@@ -144,7 +150,11 @@ impl Watch {
             Poll::Ready(Err(_)) => {
                 // That runtime is shutting down.
                 self.watcher = Watcher::Nobody;
-                if id == self.background.id() { true } else { self.by_background() }
+                if id == self.background.id() {
+                    true
+                } else {
+                    self.by_background()
+                }
             }
             Poll::Pending => true,
         }
