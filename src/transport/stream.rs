@@ -17,13 +17,11 @@ use crate::zmtp::{Beat, Decoder, Encoder, Heartbeat, Inbound, Outbound, Outbox};
 
 use super::{ByteStream, buffers};
 
-/// Collected bytes that are written without waiting for a flush. Measured: 64 KiB is where the syscall
-/// is paid for; more only leaves the cache.
+/// Collected bytes that are written without waiting for a flush. Measured: about 64 KiB is where the system call
+/// is paid for; more only leaves the cache. A little less, so that they lie in one chunk of the outbox.
 const WRITE_AT: usize = 60 * 1024;
 /// Chunks handed to one write.
 const SLICES: usize = 16;
-/// Writes of one flush before others get a turn.
-const WRITES_PER_FLUSH: usize = 64;
 
 /// See the file's text.
 pub(super) struct StreamLane {
@@ -327,8 +325,10 @@ impl Lane for StreamLane {
         }
     }
 
+    /// Ends only when all is out or the kernel takes no more: whoever stopped in between would have to see to it
+    /// that somebody goes on, because no readiness will tell.
     fn flush(&mut self) -> Flush {
-        for _ in 0..WRITES_PER_FLUSH {
+        loop {
             if self.blocked {
                 return Flush::Blocked;
             }
@@ -354,7 +354,6 @@ impl Lane for StreamLane {
                 return end;
             }
         }
-        Flush::Done
     }
 
     fn on_event(&mut self, event: LaneEvent) -> Option<CloseCause> {
