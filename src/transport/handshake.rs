@@ -153,7 +153,11 @@ fn into_link(
     wants_ticks: Box<dyn Fn() + Send>,
 ) -> Link {
     let now = Instant::now();
-    let heartbeat = options.heartbeat_interval.map(|interval| {
+    // Older peers know no PING and would be taken for dead.
+    let interval = options
+        .heartbeat_interval
+        .filter(|_| established.version.has_heartbeat());
+    let heartbeat = interval.map(|interval| {
         Heartbeat::new(
             Some(interval),
             options.heartbeat_ttl,
