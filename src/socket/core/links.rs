@@ -185,9 +185,8 @@ impl Core {
         if std::ptr::eq(self, &**binder) {
             return true;
         }
-        let (own_limits, own_conflate, own_id, number) = {
-            let mut state = self.lock();
-            let number = state.number();
+        let (own_limits, own_conflate, own_id) = {
+            let state = self.lock();
             if state.pipes.get(pipe).is_none() {
                 return true;
             }
@@ -195,7 +194,6 @@ impl Core {
                 state.limits(),
                 state.options.conflate,
                 state.options.routing_id.clone(),
-                number,
             )
         };
         let mut state = binder.lock();
@@ -214,7 +212,6 @@ impl Core {
             routing_id: own_id,
             ..PeerInfo::default()
         };
-        let _ = number;
         let (send, recv) = state.limits();
         let conflate = state.options.conflate;
         let far = state.pipes.insert(Pipe::new(info, send, recv, conflate));
