@@ -36,6 +36,8 @@ pub(super) struct StreamLane {
     readable: bool,
     hangup: bool,
     blocked: bool,
+    /// Our end is closed; what is still answered (a PING) is not sent, or it would break the link.
+    finished: bool,
     broken: Option<CloseCause>,
     heartbeat: Option<Heartbeat>,
     /// A packet that was looked at to learn whether the link has ended.
@@ -68,6 +70,7 @@ impl StreamLane {
             readable: true,
             hangup: false,
             blocked: false,
+            finished: false,
             broken: None,
             heartbeat: parts.heartbeat,
             ahead: None,
@@ -328,6 +331,9 @@ impl Lane for StreamLane {
     /// Ends only when all is out or the kernel takes no more: whoever stopped in between would have to see to it
     /// that somebody goes on, because no readiness will tell.
     fn flush(&mut self) -> Flush {
+        if self.finished {
+            return Flush::Done;
+        }
         loop {
             if self.blocked {
                 return Flush::Blocked;
@@ -367,6 +373,7 @@ impl Lane for StreamLane {
             LaneEvent::Tick(now) => self.tick(now),
             LaneEvent::Limits(send, _) => self.limits = send,
             LaneEvent::Finish => {
+                self.finished = true;
                 let _ = self.stream.finish();
             }
             LaneEvent::Prefetch(most) => return self.read_ahead(most),

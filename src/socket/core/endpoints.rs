@@ -70,8 +70,10 @@ impl Core {
                 self.tell(&name, None, MonitorKind::Listening);
                 let (alive, gone) = std::sync::mpsc::channel();
                 let owner = self.owner();
+                // One value, so that the listener goes first even if the task never ran.
+                let held = (listener, alive);
                 let task = background.handle().spawn(async move {
-                    let _alive = alive;
+                    let (listener, _alive) = held;
                     accept(owner, listener, name).await;
                 });
                 Ok(Bound {

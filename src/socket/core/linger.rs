@@ -44,7 +44,7 @@ impl Core {
         let mut state = self.lock();
         state.before_wait(&self.signal);
         let linger = state.linger();
-        let nothing_left = state.unsent().0 == 0 && !(state.kind.can_recv() && state.has_streams());
+        let nothing_left = state.unsent().0 == 0 && !state.has_streams();
         if nothing_left || linger == Some(Duration::ZERO) {
             let report = self.tear_down(&mut state);
             drop(state);
@@ -140,14 +140,14 @@ async fn linger_task(core: Arc<Core>, deadline: Option<Instant>) {
         }
         pause(&core, deadline, &mut idle).await;
     }
-    if core.kind.can_recv() {
-        let end = Instant::now() + FAREWELL;
-        let end = deadline.map_or(end, |deadline| deadline.min(end));
-        core.finish_streams();
-        let mut idle = Duration::from_millis(1);
-        while core.discard_step() && Instant::now() < end {
-            pause(&core, Some(end), &mut idle).await;
-        }
+    // Also where nothing can be received: a heartbeat or a subscription that finds the connection closed
+    // makes the system reset it, and with it whatever the peer has not read yet.
+    let end = Instant::now() + FAREWELL;
+    let end = deadline.map_or(end, |deadline| deadline.min(end));
+    core.finish_streams();
+    let mut idle = Duration::from_millis(1);
+    while core.discard_step() && Instant::now() < end {
+        pause(&core, Some(end), &mut idle).await;
     }
     let report = {
         let mut state = core.lock();
