@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-use super::core::WaitError;
+use super::core::{Interest, WaitError};
 use super::error::RecvError;
 use super::handle::Socket;
 use super::kinds::Receives;
@@ -54,7 +54,7 @@ impl<K: Receives> Socket<K> {
     fn block_receiving(&self, timeout: Option<Duration>) -> Result<Message, RecvError> {
         let core = self.core();
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let result = core.block_on(deadline, || match core.try_recv() {
+        let result = core.block_on(Interest::READABLE, deadline, || match core.try_recv() {
             Err(RecvError::WouldBlock) => None,
             done => Some(done),
         });

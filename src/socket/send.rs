@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, WaitError};
+use super::core::{Core, Interest, WaitError};
 use super::error::{SendError, SendErrorKind};
 use super::handle::Socket;
 use super::kinds::Sends;
@@ -74,7 +74,7 @@ impl<K: Sends> Socket<K> {
         let core = self.core();
         let mut left = Some(message);
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let result = core.block_on(deadline, || match core.try_send(left.take()?) {
+        let result = core.block_on(Interest::WRITABLE, deadline, || match core.try_send(left.take()?) {
             Err(error) if error.kind() == SendErrorKind::WouldBlock => {
                 left = Some(error.into_message());
                 None

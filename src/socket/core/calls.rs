@@ -349,16 +349,19 @@ impl Core {
     /// Waits in this thread until `attempt` has an answer or the time is over. `None` is for ever.
     pub(crate) fn block_on<T>(
         &self,
+        interest: Interest,
         deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Option<T>,
     ) -> Result<T, WaitError> {
         if let Some(done) = attempt() {
             return Ok(done);
         }
-        let _polling = self.signal.poll_descriptor();
+        let polling = self.signal.poll_descriptor();
         let descriptor = self.descriptor().map_err(|_| WaitError::Exhausted)?;
         loop {
             if let Some(done) = attempt() {
+                drop(polling);
+                self.pass_on(interest);
                 return Ok(done);
             }
             {
@@ -381,6 +384,23 @@ impl Core {
                 Err(_) => return Err(WaitError::Exhausted),
             }
         }
+    }
+
+    /// Threads that wait beside us slept on when we took the event that was for all of them: if there is more
+    /// to be had, the next one is woken.
+    fn pass_on(&self, interest: Interest) {
+        if !self.signal.anyone_polling() && !self.signal.anyone_waiting() {
+            return;
+        }
+        let mut state = self.lock();
+        let State { pattern, pipes, .. } = &mut *state;
+        if interest.recv && pattern.can_recv(pipes) {
+            self.signal.wake_readable();
+        }
+        if interest.send && pattern.can_send(pipes) {
+            self.signal.wake_writable();
+        }
+        self.finish(state);
     }
 
     /// The descriptor that becomes readable when something may have changed.
