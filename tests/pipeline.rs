@@ -103,17 +103,20 @@ fn a_pull_takes_one_message_a_turn_from_each_push_that_has_some() {
         );
         let endpoint = marry(&pull, &a, &address);
         join(&pull, &b, &endpoint);
-        for _ in 0..5 {
-            a.blocking_send("a").unwrap();
+        let mut fair = 0;
+        for _ in 0..20 {
+            a.blocking_send_many(["a"; 5]).unwrap();
+            b.blocking_send_many(["b"; 2]).unwrap();
+            until(|| a.flush() + b.flush() == 0);
+            let mut got = take(&pull, 7);
+            fair += usize::from(["ababaaa", "babaaaa"].contains(&got.concat().as_str()));
+            got.sort();
+            assert_eq!(got.concat(), "aaaaabb", "{address}");
         }
-        for _ in 0..2 {
-            b.blocking_send("b").unwrap();
-        }
-        until(|| a.flush() + b.flush() == 0);
-        let got = take(&pull, 7).concat();
+        // The kernel may take its time with what is under way, but not with all of it.
         assert!(
-            ["ababaaa", "babaaaa"].contains(&got.as_str()),
-            "{address}: {got}"
+            fair > 0 && (fair == 20 || !address.starts_with("inproc")),
+            "{address}: {fair}"
         );
     }
 }
