@@ -9,7 +9,6 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
-use futures_util::{FutureExt, SinkExt, StreamExt};
 use taipan::{Context, Message, Pull, Push};
 use tokio::runtime::{Builder, Runtime};
 
