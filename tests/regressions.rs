@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taipan::{Context, Pull, Push};
+use taipan::{Context, Options, Pair, Pull, Push};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -14,8 +14,11 @@ fn a_blocked_receiver_missed_an_in_process_peer() {
         let context = Context::new();
         let (first, last) = (Push::new(&context), Pull::new(&context));
         let (inward, outward) = (Pull::new(&context), Push::new(&context));
-        first.connect(inward.bind("inproc://in").expect("bind")).expect("connect");
-        last.connect(outward.bind("inproc://out").expect("bind")).expect("connect");
+        first
+            .connect(inward.bind("inproc://in").expect("bind"))
+            .expect("connect");
+        last.connect(outward.bind("inproc://out").expect("bind"))
+            .expect("connect");
         let sender = std::thread::spawn(move || {
             for number in 0..5000_u32 {
                 first.blocking_send(number.to_be_bytes()).expect("send");
@@ -24,15 +27,56 @@ fn a_blocked_receiver_missed_an_in_process_peer() {
         });
         let between = std::thread::spawn(move || {
             for _ in 0..5000 {
-                outward.blocking_send(inward.blocking_recv().expect("recv")).expect("send");
+                outward
+                    .blocking_send(inward.blocking_recv().expect("recv"))
+                    .expect("send");
             }
             outward
         });
         for expected in 0..5000_u32 {
-            let message = last.blocking_recv_timeout(PATIENCE).expect("a message in time");
+            let message = last
+                .blocking_recv_timeout(PATIENCE)
+                .expect("a message in time");
             assert_eq!(message, expected.to_be_bytes());
         }
         sender.join().expect("sender");
         between.join().expect("between");
+    }
+}
+
+/// Two threads on one socket shared one wake-up: whoever looked first took it away, and the other slept on. Hung within
+/// a few hundred rounds.
+#[test]
+fn a_blocked_sender_and_a_blocked_receiver_shared_one_bell() {
+    for _ in 0..150 {
+        let context = Context::new();
+        let mut options = Options::default();
+        options.send_hwm = 3;
+        options.recv_hwm = 3;
+        let left = Pair::with_options(&context, options.clone()).expect("options");
+        let right = Pair::with_options(&context, options).expect("options");
+        right
+            .connect(left.bind("ipc://*").expect("bind"))
+            .expect("connect");
+        let echo = std::thread::spawn(move || {
+            for _ in 0..500 {
+                let message = right.blocking_recv().expect("recv");
+                right.blocking_send(message).expect("send");
+            }
+        });
+        let sending = left.clone();
+        let sender = std::thread::spawn(move || {
+            for number in 0..500_u32 {
+                sending.blocking_send(number.to_be_bytes()).expect("send");
+            }
+        });
+        for expected in 0..500_u32 {
+            let message = left
+                .blocking_recv_timeout(PATIENCE)
+                .expect("a message in time");
+            assert_eq!(message, expected.to_be_bytes());
+        }
+        sender.join().expect("sender");
+        echo.join().expect("echo");
     }
 }

@@ -50,11 +50,41 @@ struct Row {
 }
 
 const ROWS: &[Row] = &[
-    Row { name: "tcp PUSH/PULL 64 B", shape: Shape::Stream, size: 64, count: 4_000_000, pin: false },
-    Row { name: "tcp PUSH/PULL 1 KiB", shape: Shape::Stream, size: 1024, count: 1_000_000, pin: false },
-    Row { name: "tcp REQ/REP 64 B, unpinned", shape: Shape::RoundTrip, size: 64, count: 20_000, pin: false },
-    Row { name: "tcp REQ/REP 64 B, one core", shape: Shape::RoundTrip, size: 64, count: 20_000, pin: true },
-    Row { name: "inproc PUSH/PULL 64 B", shape: Shape::Inproc, size: 64, count: 4_000_000, pin: false },
+    Row {
+        name: "tcp PUSH/PULL 64 B",
+        shape: Shape::Stream,
+        size: 64,
+        count: 4_000_000,
+        pin: false,
+    },
+    Row {
+        name: "tcp PUSH/PULL 1 KiB",
+        shape: Shape::Stream,
+        size: 1024,
+        count: 1_000_000,
+        pin: false,
+    },
+    Row {
+        name: "tcp REQ/REP 64 B, unpinned",
+        shape: Shape::RoundTrip,
+        size: 64,
+        count: 20_000,
+        pin: false,
+    },
+    Row {
+        name: "tcp REQ/REP 64 B, one core",
+        shape: Shape::RoundTrip,
+        size: 64,
+        count: 20_000,
+        pin: true,
+    },
+    Row {
+        name: "inproc PUSH/PULL 64 B",
+        shape: Shape::Inproc,
+        size: 64,
+        count: 4_000_000,
+        pin: false,
+    },
 ];
 
 fn cpu_us() -> f64 {
@@ -78,7 +108,11 @@ fn drive(who: Who, future: impl Future<Output = ()> + Send + 'static) {
         Who::Multi => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
-    let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = builder
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async { tokio::spawn(future).await.expect("the task") });
 }
 
@@ -89,9 +123,17 @@ fn peer(who: Who, shape: Shape, size: usize, count: usize) {
     match who {
         Who::Libzmq => {
             let context = zmq::Context::new();
-            let socket = context.socket(if stream { zmq::PULL } else { zmq::REP }).expect("socket");
+            let socket = context
+                .socket(if stream { zmq::PULL } else { zmq::REP })
+                .expect("socket");
             socket.bind("tcp://127.0.0.1:*").expect("bind");
-            println!("{}", socket.get_last_endpoint().expect("endpoint").expect("utf-8"));
+            println!(
+                "{}",
+                socket
+                    .get_last_endpoint()
+                    .expect("endpoint")
+                    .expect("utf-8")
+            );
             let mut message = zmq::Message::new();
             let (mut sum, mut start) = (0, (Instant::now(), 0.0));
             for index in 0..total {
@@ -109,7 +151,11 @@ fn peer(who: Who, shape: Shape, size: usize, count: usize) {
         Who::Blocking => {
             let context = Context::new();
             let (pull, rep) = (Pull::new(&context), Rep::new(&context));
-            let endpoint = if stream { pull.bind("tcp://127.0.0.1:*") } else { rep.bind("tcp://127.0.0.1:*") };
+            let endpoint = if stream {
+                pull.bind("tcp://127.0.0.1:*")
+            } else {
+                rep.bind("tcp://127.0.0.1:*")
+            };
             println!("{}", endpoint.expect("bind"));
             let (mut sum, mut start) = (0, (Instant::now(), 0.0));
             for index in 0..total {
@@ -129,7 +175,11 @@ fn peer(who: Who, shape: Shape, size: usize, count: usize) {
         _ => drive(who, async move {
             let context = Context::new();
             let (pull, rep) = (Pull::new(&context), Rep::new(&context));
-            let endpoint = if stream { pull.bind("tcp://127.0.0.1:*") } else { rep.bind("tcp://127.0.0.1:*") };
+            let endpoint = if stream {
+                pull.bind("tcp://127.0.0.1:*")
+            } else {
+                rep.bind("tcp://127.0.0.1:*")
+            };
             println!("{}", endpoint.expect("bind"));
             let (mut sum, mut start) = (0, (Instant::now(), 0.0));
             for index in 0..total {
@@ -158,10 +208,21 @@ fn report(start: (Instant, f64), size: usize, count: usize, sum: u64) {
 /// The near end against a peer process.
 fn two_processes(who: Who, row: &Row) -> Sample {
     let program = env::current_exe().expect("our own path");
-    let arguments = [format!("{who:?}"), format!("{:?}", row.shape), row.size.to_string(), row.count.to_string()];
+    let arguments = [
+        format!("{who:?}"),
+        format!("{:?}", row.shape),
+        row.size.to_string(),
+        row.count.to_string(),
+    ];
     let mut command = Command::new(program);
-    command.arg("--peer").args(arguments).arg(if row.pin { "pin" } else { "free" });
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("the peer starts");
+    command
+        .arg("--peer")
+        .args(arguments)
+        .arg(if row.pin { "pin" } else { "free" });
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the peer starts");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let endpoint = lines.next().expect("an endpoint").expect("text");
     let own = match row.shape {
@@ -171,9 +232,19 @@ fn two_processes(who: Who, row: &Row) -> Sample {
     let last = lines.next().expect("a report").expect("text");
     child.wait().expect("the peer ends");
     let (seconds, far_cpu) = last.split_once(' ').expect("two figures");
-    let (seconds, far_cpu): (f64, f64) = (seconds.parse().expect("number"), far_cpu.parse().expect("number"));
-    let value = if row.shape == Shape::Stream { row.count as f64 / seconds } else { own.0 };
-    Sample { value, cpu_us: (own.1 + far_cpu) / row.count as f64 }
+    let (seconds, far_cpu): (f64, f64) = (
+        seconds.parse().expect("number"),
+        far_cpu.parse().expect("number"),
+    );
+    let value = if row.shape == Shape::Stream {
+        row.count as f64 / seconds
+    } else {
+        own.0
+    };
+    Sample {
+        value,
+        cpu_us: (own.1 + far_cpu) / row.count as f64,
+    }
 }
 
 /// Sends; returns nothing of interest and the CPU it took.
@@ -333,19 +404,34 @@ fn inproc(who: Who, row: &Row) -> Sample {
         sender.join().expect("the sender");
     }
     let seconds = start.0.elapsed().as_secs_f64();
-    Sample { value: count as f64 / seconds, cpu_us: (cpu_us() - start.1) / count as f64 }
+    Sample {
+        value: count as f64 / seconds,
+        cpu_us: (cpu_us() - start.1) / count as f64,
+    }
 }
 
 fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
-    (values[values.len() / 2], values[0], values[values.len() - 1])
+    (
+        values[values.len() / 2],
+        values[0],
+        values[values.len() - 1],
+    )
 }
 
 fn print_row(row: &Row, who: Who, samples: &[Sample], base: Option<f64>) -> f64 {
-    let scale = if row.shape == Shape::RoundTrip { 1.0 } else { 1e6 };
+    let scale = if row.shape == Shape::RoundTrip {
+        1.0
+    } else {
+        1e6
+    };
     let (mid, low, high) = median(samples.iter().map(|sample| sample.value / scale).collect());
     let (cpu, ..) = median(samples.iter().map(|sample| sample.cpu_us).collect());
-    let unit = if row.shape == Shape::RoundTrip { "us p50" } else { "M/s" };
+    let unit = if row.shape == Shape::RoundTrip {
+        "us p50"
+    } else {
+        "M/s"
+    };
     let ratio = base.map_or(String::new(), |base| match row.shape {
         Shape::RoundTrip => format!("{:.2} of libzmq's", mid / base),
         _ => format!("{:.2} x libzmq", mid / base),
@@ -359,7 +445,10 @@ fn print_row(row: &Row, who: Who, samples: &[Sample], base: Option<f64>) -> f64 
 }
 
 fn main() {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     if arguments.first().is_some_and(|first| first == "--peer") {
         let who = match &*arguments[1] {
             "Libzmq" => Who::Libzmq,
@@ -367,16 +456,31 @@ fn main() {
             "Current" => Who::Current,
             _ => Who::Multi,
         };
-        let shape = if arguments[2] == "Stream" { Shape::Stream } else { Shape::RoundTrip };
+        let shape = if arguments[2] == "Stream" {
+            Shape::Stream
+        } else {
+            Shape::RoundTrip
+        };
         if arguments[5] == "pin" {
             pin_to_one_core();
         }
-        return peer(who, shape, arguments[3].parse().expect("size"), arguments[4].parse().expect("count"));
+        return peer(
+            who,
+            shape,
+            arguments[3].parse().expect("size"),
+            arguments[4].parse().expect("count"),
+        );
     }
-    let rounds: usize = arguments.first().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
+    let rounds: usize = arguments
+        .first()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(5);
     let filter = arguments.get(1).cloned().unwrap_or_default();
     let (major, minor, patch) = zmq::version();
-    println!("taipan {} beside libzmq {major}.{minor}.{patch}, {rounds} rounds, medians (min-max)", env!("CARGO_PKG_VERSION"));
+    println!(
+        "taipan {} beside libzmq {major}.{minor}.{patch}, {rounds} rounds, medians (min-max)",
+        env!("CARGO_PKG_VERSION")
+    );
     for row in ROWS.iter().filter(|row| row.name.contains(&filter)) {
         let everyone = [Who::Libzmq, Who::Blocking, Who::Current, Who::Multi];
         let mut samples = vec![Vec::new(); everyone.len()];

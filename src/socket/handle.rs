@@ -266,7 +266,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// If the system has no more descriptors.
     pub fn descriptor(&self) -> std::io::Result<Descriptor> {
-        Ok(Descriptor(self.core().descriptor()?))
+        Ok(Descriptor(self.core().public_descriptor()?))
     }
 }
 

@@ -4,10 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
-
-use super::core::{Core, Interest, timespec};
+use super::core::{Core, Interest, Sleeper, WaitError, sleep};
 use super::handle::Socket;
 use super::kinds::Kind;
 
@@ -98,28 +95,22 @@ impl Poller {
         if !ready.is_empty() {
             return Ok(ready);
         }
-        let _guards: Vec<_> = self
-            .entries
+        let sleeper = Sleeper::current()?;
+        let entries = &self.entries;
+        let _guards: Vec<_> = entries
             .iter()
-            .map(|entry| entry.core.poll_guard())
+            .map(|entry| entry.core.poll_guard(&sleeper))
             .collect();
+        let descriptors: Vec<_> = entries.iter().map(|entry| &*entry.descriptor).collect();
         loop {
             let ready = self.look();
             if !ready.is_empty() {
                 return Ok(ready);
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Ok(Vec::new());
-            }
-            let mut descriptors: Vec<_> = self
-                .entries
-                .iter()
-                .map(|entry| PollFd::new(&*entry.descriptor, PollFlags::IN))
-                .collect();
-            match rustix::event::poll(&mut descriptors, left.map(timespec).as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            match sleep(&sleeper, &descriptors, deadline) {
+                Ok(true) => {}
+                Ok(false) | Err(WaitError::TimedOut) => return Ok(Vec::new()),
+                Err(WaitError::Exhausted) => return Err(io::ErrorKind::OutOfMemory.into()),
             }
         }
     }

@@ -74,12 +74,14 @@ impl<K: Sends> Socket<K> {
         let core = self.core();
         let mut left = Some(message);
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let result = core.block_on(Interest::WRITABLE, deadline, || match core.try_send(left.take()?) {
-            Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                left = Some(error.into_message());
-                None
+        let result = core.block_on(Interest::WRITABLE, deadline, || {
+            match core.try_send(left.take()?) {
+                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
+                    left = Some(error.into_message());
+                    None
+                }
+                done => Some(done),
             }
-            done => Some(done),
         });
         match result {
             Ok(done) => done,

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::base::Core;
 use super::signal::{Direction, Waiting};
+use super::sleeper::Sleeper;
 use super::state::State;
 use crate::message::Message;
 use crate::pattern::{RecvRefusal, Refusal, SendRefusal};
@@ -281,6 +282,7 @@ impl Core {
                 Err(RecvError::WouldBlock) => ready!(self.poll_wait(cx, slot, Direction::Recv)),
                 done => {
                     *slot = None;
+                    self.pass_on(Interest::READABLE);
                     return Poll::Ready(done);
                 }
             }
@@ -302,6 +304,7 @@ impl Core {
                 }
                 done => {
                     *slot = None;
+                    self.pass_on(Interest::WRITABLE);
                     return Poll::Ready(done);
                 }
             }
@@ -356,7 +359,8 @@ impl Core {
         if let Some(done) = attempt() {
             return Ok(done);
         }
-        let polling = self.signal.poll_descriptor();
+        let sleeper = Sleeper::current().map_err(|_| WaitError::Exhausted)?;
+        let polling = self.signal.poll_descriptor(&sleeper);
         let descriptor = self.descriptor().map_err(|_| WaitError::Exhausted)?;
         loop {
             if let Some(done) = attempt() {
@@ -364,30 +368,23 @@ impl Core {
                 self.pass_on(interest);
                 return Ok(done);
             }
-            {
-                let mut state = self.lock();
-                self.lease(&mut state);
-                if let Some(watch) = &mut state.watch {
-                    watch.by_thread();
-                }
-            }
-            let timeout =
-                match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                    Some(Duration::ZERO) => return Err(WaitError::TimedOut),
-                    left => left.map(timespec),
-                };
-            match rustix::event::poll(
-                &mut [PollFd::new(&*descriptor, PollFlags::IN)],
-                timeout.as_ref(),
-            ) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => return Err(WaitError::Exhausted),
+            self.watch_by_thread();
+            if !sleep(&sleeper, &[&*descriptor], deadline)? {
+                return Err(WaitError::TimedOut);
             }
         }
     }
 
-    /// Threads that wait beside us slept on when we took the event that was for all of them: if there is more
-    /// to be had, the next one is woken.
+    fn watch_by_thread(&self) {
+        let mut state = self.lock();
+        self.lease(&mut state);
+        if let Some(watch) = &mut state.watch {
+            watch.by_thread();
+        }
+    }
+
+    /// Those who wait beside us slept on when we took the event that was for all of them: if there is more to
+    /// be had, the next one is woken.
     fn pass_on(&self, interest: Interest) {
         if !self.signal.anyone_polling() && !self.signal.anyone_waiting() {
             return;
@@ -413,16 +410,48 @@ impl Core {
         }
     }
 
-    /// Counts a thread that waits on [`Core::descriptor`] by itself, and keeps others away from it.
-    pub(crate) fn poll_guard(&self) -> super::signal::Polling<'_> {
-        let guard = self.signal.poll_descriptor();
-        let mut state = self.lock();
-        self.lease(&mut state);
-        if let Some(watch) = &mut state.watch {
-            watch.by_thread();
-        }
+    /// As [`Core::descriptor`], for watchers outside: in-process peers show there too from now on.
+    pub(crate) fn public_descriptor(&self) -> std::io::Result<Arc<mio::Registry>> {
+        let descriptor = self.descriptor()?;
+        self.signal.show_on_descriptor();
+        Ok(descriptor)
+    }
+
+    /// Announces a thread that waits with [`sleep`], and keeps others away from the descriptor.
+    pub(crate) fn poll_guard(&self, sleeper: &Arc<Sleeper>) -> super::signal::Polling<'_> {
+        let guard = self.signal.poll_descriptor(sleeper);
+        self.watch_by_thread();
         guard
     }
+}
+
+/// Sleeps until the thread's bell rings or a descriptor is ready; `false` when the time is over. Does not sleep if
+/// the thread has rung its own bell since it last did.
+pub(crate) fn sleep(
+    sleeper: &Sleeper,
+    descriptors: &[&mio::Registry],
+    deadline: Option<Instant>,
+) -> Result<bool, WaitError> {
+    if sleeper.take_rung() {
+        return Ok(true);
+    }
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    if left == Some(Duration::ZERO) {
+        return Ok(false);
+    }
+    let own = PollFd::new(sleeper, PollFlags::IN);
+    let others = descriptors
+        .iter()
+        .map(|descriptor| PollFd::new(*descriptor, PollFlags::IN));
+    let mut all: Vec<_> = std::iter::once(own).chain(others).collect();
+    match rustix::event::poll(&mut all, left.map(timespec).as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(_) => return Err(WaitError::Exhausted),
+    }
+    if all[0].revents().contains(PollFlags::IN) {
+        sleeper.hush();
+    }
+    Ok(true)
 }
 
 /// Why a blocking wait ended without an answer.
@@ -432,7 +461,7 @@ pub(crate) enum WaitError {
     Exhausted,
 }
 
-pub(crate) fn timespec(duration: Duration) -> Timespec {
+fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: duration.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: duration.subsec_nanos().into(),

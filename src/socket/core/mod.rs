@@ -14,13 +14,15 @@ mod lease;
 mod linger;
 mod links;
 mod signal;
+mod sleeper;
 mod state;
 mod stats;
 mod watch;
 
 pub(crate) use base::Core;
 pub use calls::Interest;
-pub(crate) use calls::{WaitError, timespec};
+pub(crate) use calls::{WaitError, sleep};
 pub(crate) use lease::TICK;
 pub use linger::LingerReport;
+pub(crate) use sleeper::Sleeper;
 pub use stats::{PeerStats, SocketStats};

@@ -2,20 +2,21 @@
 //!
 //! ```text
 //!   descriptor ready ─┐                       ┌─► async callers (event listeners)
-//!   in-process peer  ─┼─► Signal ─────────────┼─► threads in poll(2)  (an eventfd inside the socket's epoll)
+//!   in-process peer  ─┼─► Signal ─────────────┼─► threads in poll(2)  (each has a bell of its own)
 //!   close            ─┘                       └─► the context's thread, when no caller is there
 //! ```
 //!
 //! A signal never takes the socket's lock, so it may be rung from anywhere, even under another socket's.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 
 use event_listener::{Event, EventListener};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::sleeper::Sleeper;
 use crate::pipe::{Doorbell, PipeId};
 
 /// What an in-process peer did to a pipe of ours.
@@ -43,8 +44,11 @@ pub(crate) struct Signal {
     has_inbox: AtomicBool,
     /// Async callers that wait.
     waiting: AtomicUsize,
-    /// Threads that wait on the descriptor.
+    /// Threads that wait on the descriptor, and how many they are.
+    sleepers: Mutex<Vec<Arc<Sleeper>>>,
     polling: AtomicUsize,
+    /// Somebody outside watches the descriptor, so in-process peers must show there.
+    watched: AtomicBool,
     /// A caller was here lately, so the context's thread stays away.
     pub(super) leased: AtomicBool,
     waker: OnceLock<mio::Waker>,
@@ -66,12 +70,22 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// One thread that waits on the descriptor.
-pub(crate) struct Polling<'a>(&'a Signal);
+/// One thread that waits on the descriptor and on its own bell.
+pub(crate) struct Polling<'a> {
+    signal: &'a Signal,
+    sleeper: Arc<Sleeper>,
+}
 
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
-        self.0.polling.fetch_sub(1, Ordering::Release);
+        let mut sleepers = self.signal.sleepers.lock();
+        if let Some(at) = sleepers
+            .iter()
+            .position(|known| Arc::ptr_eq(known, &self.sleeper))
+        {
+            sleepers.swap_remove(at);
+        }
+        self.signal.polling.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -99,11 +113,21 @@ impl Signal {
         self.changed.listen()
     }
 
-    pub(crate) fn poll_descriptor(&self) -> Polling<'_> {
+    /// Announces that the thread of this bell will sleep on the descriptor.
+    pub(crate) fn poll_descriptor(&self, sleeper: &Arc<Sleeper>) -> Polling<'_> {
+        self.sleepers.lock().push(sleeper.clone());
         self.polling.fetch_add(1, Ordering::SeqCst);
         // Pairs with the fence in `post`.
         fence(Ordering::SeqCst);
-        Polling(self)
+        Polling {
+            signal: self,
+            sleeper: sleeper.clone(),
+        }
+    }
+
+    /// From now on in-process peers show on the descriptor too.
+    pub(super) fn show_on_descriptor(&self) {
+        self.watched.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn anyone_waiting(&self) -> bool {
@@ -135,11 +159,18 @@ impl Signal {
         self.changed.notify(usize::MAX);
     }
 
+    /// Wakes every thread that sleeps: what one of them takes may be what another waits for.
     fn wake_polling(&self) {
-        if self.anyone_polling()
+        if self.anyone_polling() {
+            self.sleepers
+                .lock()
+                .iter()
+                .for_each(|sleeper| sleeper.ring());
+        }
+        if self.watched.load(Ordering::Relaxed)
             && let Some(waker) = self.waker.get()
         {
-            // Fails only if the descriptor is gone, and then nobody waits on it.
+            // Fails only if the descriptor is gone, and then nobody watches it.
             let _ = waker.wake();
         }
     }
