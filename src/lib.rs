@@ -35,7 +35,10 @@ pub mod transport;
 #[doc(hidden)]
 pub mod zmtp;
 
-pub use config::{Endpoint, EndpointError, OptionError, Options, Security, SocketKind};
+pub use config::{
+    Endpoint, EndpointError, OptionError, Options, ReconnectStop, RouterNotify, Security,
+    SocketKind,
+};
 pub use ext::{
     Proxy, ProxyCounters, ProxyEnd, ProxyError, ProxyHandle, ProxyReport, ProxySide,
     ProxyStatistics,

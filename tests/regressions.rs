@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taipan::{Context, Options, Pair, Pull, Push};
+use taipan::{Context, Options, Pair, Pull, Push, Sub, XPub};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -78,5 +78,34 @@ fn a_blocked_sender_and_a_blocked_receiver_shared_one_bell() {
         }
         sender.join().expect("sender");
         echo.join().expect("echo");
+    }
+}
+
+/// The copy that a full subscriber had no room for was held apart, and lost when the publisher closed.
+#[test]
+fn a_publisher_that_must_not_drop_lost_a_message_when_it_closed() {
+    let context = Context::new();
+    let mut options = Options::default();
+    options.xpub_nodrop = true;
+    options.send_hwm = 2;
+    options.recv_hwm = 2;
+    let publisher = XPub::with_options(&context, options.clone()).expect("options");
+    let subscriber = Sub::with_options(&context, options).expect("options");
+    subscriber.subscribe("").expect("subscribe");
+    subscriber
+        .connect(publisher.bind("inproc://kept").expect("bind"))
+        .expect("connect");
+    assert!(publisher.blocking_wait_for_subscribers(1, Some(PATIENCE)));
+    let accepted = (0_u32..)
+        .take_while(|number| publisher.try_send(number.to_be_bytes()).is_ok())
+        .count();
+    assert_eq!(
+        accepted, 5,
+        "two watermarks of two, and the one that was kept"
+    );
+    drop(publisher);
+    for expected in 0..accepted as u32 {
+        let message = subscriber.blocking_recv_timeout(PATIENCE);
+        assert_eq!(message.expect("a message in time"), expected.to_be_bytes());
     }
 }

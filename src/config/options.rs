@@ -144,8 +144,6 @@ pub struct ReconnectStop {
     pub conn_refused: bool,
     /// The handshake failed.
     pub handshake_failed: bool,
-    /// The endpoint was disconnected by the user.
-    pub after_disconnect: bool,
 }
 
 /// Which changes of peers a ROUTER receives as messages; see [`Options::router_notify`].

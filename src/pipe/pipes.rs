@@ -86,6 +86,28 @@ impl Pipes {
         true
     }
 
+    /// Keeps a message for a pipe beyond its watermark: for a publisher that may not drop it and has sent it to others
+    /// already. Lost with the pipe if that is gone.
+    pub(crate) fn keep(&mut self, id: PipeId, message: Message) {
+        match self.slab.get_mut(id) {
+            Some(pipe) => pipe.keep(message),
+            None => self.count_drop(None, DropReason::LinkLost),
+        }
+    }
+
+    /// Moves what a pipe has kept on into its lane; `true` if nothing is left.
+    pub(crate) fn feed(&mut self, id: PipeId) -> bool {
+        let Some(pipe) = self.slab.get_mut(id) else {
+            return true;
+        };
+        let done = pipe.feed();
+        if !pipe.dirty && pipe.collects() {
+            pipe.dirty = true;
+            self.dirty.push(id);
+        }
+        done
+    }
+
     /// The next packet of one pipe. A pipe that has ended is noted for the socket's core.
     #[inline]
     pub(crate) fn try_recv(&mut self, id: PipeId) -> Option<Packet> {

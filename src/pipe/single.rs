@@ -205,6 +205,14 @@ impl Pipe {
         Ok(())
     }
 
+    /// Keeps a message beyond the watermark, in front of those that come later.
+    pub(super) fn keep(&mut self, message: Message) {
+        self.counters.messages_out += 1;
+        self.counters.bytes_out += message.byte_len() as u64;
+        self.pending_bytes += message.byte_len();
+        self.pending.push_back(Packet::Message(message));
+    }
+
     /// The next packet: what the lane delivers, then injected messages.
     #[inline]
     pub(super) fn try_recv(&mut self) -> Result<Packet, LaneIdle> {

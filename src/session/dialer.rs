@@ -67,7 +67,7 @@ pub(crate) async fn dial(
                 }
                 drop(strong);
                 line.lost.notified().await;
-                (options.reconnect_stop.after_disconnect, String::new())
+                (false, String::new())
             }
             Attempt::Refused(error) => {
                 let refused = error.kind() == io::ErrorKind::ConnectionRefused;

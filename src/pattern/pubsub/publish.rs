@@ -9,8 +9,9 @@
 //! Not here: waiting. A publisher never waits for a subscriber, unless `xpub_nodrop` asks for it.
 //!
 //! Invariants: what is told to the application is bounded by `recv_hwm`, what is applied to the index is not: a
-//! subscription that nobody could be told of counts all the same. With `xpub_nodrop` a pipe that refused its copy holds
-//! it in `held`, and nothing that it wants is accepted until it took it: a message goes to all that want it or to none.
+//! subscription that nobody could be told of counts all the same. With `xpub_nodrop` a pipe that refused its copy
+//! keeps it beyond its watermark, and nothing that it wants is accepted until it took it: a message goes to all that
+//! want it or to none.
 
 use super::wire::{CANCEL, SUBSCRIBE};
 use crate::config::Options;
@@ -45,7 +46,8 @@ pub(crate) struct Publisher {
     asked: TopicIndex,
     subscribers: FanOut,
     targets: Vec<PipeId>,
-    held: Vec<Option<Message>>,
+    /// By pipe: whether it keeps a message that it had no room for.
+    behind: Vec<bool>,
     upstream: Upstream,
 }
 
@@ -68,7 +70,7 @@ impl Publisher {
             asked: TopicIndex::new(),
             subscribers: FanOut::new(),
             targets: Vec::new(),
-            held: Vec::new(),
+            behind: Vec::new(),
             upstream: Upstream::default(),
         };
         publisher.set_options(options);
@@ -151,8 +153,8 @@ impl Publisher {
     /// The peer is gone, and with it what it wanted.
     fn leave(&mut self, pipes: &mut Pipes, pipe: PipeId) {
         self.subscribers.detach(pipe);
-        if self.held.get_mut(pipe).and_then(Option::take).is_some() {
-            pipes.count_drop(Some(pipe), DropReason::LinkLost);
+        if let Some(behind) = self.behind.get_mut(pipe) {
+            *behind = false;
         }
         self.upstream.forget(pipe);
         let Publisher {
@@ -188,20 +190,14 @@ impl Publisher {
         }
     }
 
-    /// Sends to a pipe the copy that it had no room for; true if none is left.
+    /// Hands a pipe the copy that it had no room for; true if none is left.
     fn catch_up(&mut self, pipes: &mut Pipes, pipe: PipeId) -> bool {
-        let Some(slot) = self.held.get_mut(pipe) else {
-            return true;
-        };
-        let Some(message) = slot.take() else {
-            return true;
-        };
-        match pipes.try_send(pipe, Packet::Message(message)) {
-            Ok(()) => true,
-            Err(packet) => {
-                *slot = Some(SendRefusal::of(packet, Refusal::WouldBlock).message);
-                false
+        match self.behind.get_mut(pipe) {
+            Some(behind) if *behind => {
+                *behind = !pipes.feed(pipe);
+                !*behind
             }
+            _ => true,
         }
     }
 
@@ -219,10 +215,11 @@ impl Publisher {
             pipes.count_drop(Some(pipe), DropReason::Watermark);
             return;
         }
-        if self.held.len() <= pipe {
-            self.held.resize(pipe + 1, None);
+        if self.behind.len() <= pipe {
+            self.behind.resize(pipe + 1, false);
         }
-        self.held[pipe] = Some(message());
+        self.behind[pipe] = true;
+        pipes.keep(pipe, message());
     }
 
     /// Hands a message to several targets, a copy each.
