@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use super::core::Core;
+use super::hosted::Hosted;
 
 /// The thread with the runtime of accepting, dialing, heartbeats and lingering.
 pub(crate) struct Background {
@@ -68,7 +68,7 @@ const COLLECT: Duration = Duration::from_micros(100);
 /// Writes what streams have collected, a moment after they were asked for.
 #[derive(Default)]
 pub(crate) struct Flusher {
-    asked: Mutex<Vec<Arc<Core>>>,
+    asked: Mutex<Vec<Arc<dyn Hosted>>>,
     wake: Condvar,
     stopped: AtomicBool,
 }
@@ -83,7 +83,7 @@ impl Flusher {
         Ok(flusher)
     }
 
-    pub(crate) fn ask(&self, core: Arc<Core>) {
+    pub(crate) fn ask(&self, core: Arc<dyn Hosted>) {
         let mut asked = self.asked.lock();
         asked.push(core);
         if asked.len() == 1 {

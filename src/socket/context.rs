@@ -10,8 +10,8 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Condvar, Mutex};
 
 use super::background::{Background, Flusher};
-use super::core::{Core, LingerReport, TICK};
 use super::error::BindError;
+use super::hosted::{Hosted, LingerReport, TICK};
 use crate::config::Endpoint;
 use crate::pipe::PipeId;
 use crate::transport::{Ipc, Tcp, Transport};
@@ -30,11 +30,11 @@ pub struct Context {
 }
 
 /// A connected pipe whose name nobody has bound yet.
-type Waiting = (Weak<Core>, PipeId);
+type Waiting = (Weak<dyn Hosted>, PipeId);
 
 #[derive(Default)]
 struct Name {
-    bound: Option<Weak<Core>>,
+    bound: Option<Weak<dyn Hosted>>,
     /// Tells this bind from every other one of the context.
     binding: u64,
     waiting: Vec<Waiting>,
@@ -48,9 +48,9 @@ struct Lingering {
 
 #[derive(Default)]
 struct Leases {
-    cores: Vec<Weak<Core>>,
+    cores: Vec<Weak<dyn Hosted>>,
     /// Whose flush was left to a runtime, which may not run for a while.
-    unflushed: Vec<Weak<Core>>,
+    unflushed: Vec<Weak<dyn Hosted>>,
     ticking: bool,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Inner {
     transports: Mutex<HashMap<String, Arc<dyn Transport>>>,
     names: Mutex<HashMap<String, Name>>,
     bindings: AtomicU64,
-    sockets: Mutex<Vec<Weak<Core>>>,
+    sockets: Mutex<Vec<Weak<dyn Hosted>>>,
     leases: Mutex<Leases>,
     background: Mutex<Option<Arc<Background>>>,
     flusher: Mutex<Option<Arc<Flusher>>>,
@@ -206,12 +206,12 @@ impl Inner {
         self.closed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn add_socket(&self, core: &Arc<Core>) {
+    pub(crate) fn add_socket(&self, core: Weak<dyn Hosted>) {
         let mut sockets = self.sockets.lock();
         if sockets.len() == sockets.capacity() {
             sockets.retain(|socket| socket.strong_count() > 0);
         }
-        sockets.push(Arc::downgrade(core));
+        sockets.push(core);
     }
 
     /// The background thread, started at the first call.
@@ -225,7 +225,7 @@ impl Inner {
         Ok(started)
     }
 
-    pub(crate) fn flush_soon(&self, core: Arc<Core>) {
+    pub(crate) fn flush_soon(&self, core: Arc<dyn Hosted>) {
         let mut flusher = self.flusher.lock();
         if flusher.is_none() {
             *flusher = Flusher::start().ok();
@@ -242,12 +242,12 @@ impl Inner {
     }
 
     /// A socket was taken over by its callers: the clock ticks until they are gone.
-    pub(crate) fn add_lease(self: &Arc<Self>, core: Weak<Core>) {
+    pub(crate) fn add_lease(self: &Arc<Self>, core: Weak<dyn Hosted>) {
         self.tick_for(|leases| leases.cores.push(core));
     }
 
     /// A flush was left to a runtime: should its thread be blocked, the clock sees to it.
-    pub(crate) fn guard_flush(self: &Arc<Self>, core: Weak<Core>) {
+    pub(crate) fn guard_flush(self: &Arc<Self>, core: Weak<dyn Hosted>) {
         self.tick_for(|leases| leases.unflushed.push(core));
     }
 
@@ -289,6 +289,11 @@ impl Inner {
     }
 }
 
+/// Whether both are the same socket.
+fn same(one: &Weak<dyn Hosted>, other: &Weak<impl Hosted + 'static>) -> bool {
+    std::ptr::addr_eq(one.as_ptr(), other.as_ptr())
+}
+
 /// Ticks while any socket is leased.
 async fn clock(context: Weak<Inner>) {
     loop {
@@ -304,7 +309,7 @@ impl Inner {
     pub(crate) fn inproc_bind(
         &self,
         name: &str,
-        core: &Arc<Core>,
+        core: &Arc<dyn Hosted>,
     ) -> Result<(Vec<Waiting>, u64), BindError> {
         let mut names = self.names.lock();
         let entry = names.entry(name.to_owned()).or_default();
@@ -320,9 +325,8 @@ impl Inner {
         Ok((std::mem::take(&mut entry.waiting), entry.binding))
     }
 
-    /// Connects a pipe to an in-process endpoint, now or when somebody binds it. A binder that has ended the
-    /// pipe's last link, made with its bind number `last`, is not asked again.
-    pub(crate) fn inproc_wait(&self, endpoint: &str, core: Weak<Core>, pipe: PipeId, last: u64) {
+    /// Connects a pipe to an in-process endpoint, now or when somebody binds it.
+    pub(crate) fn inproc_wait(&self, endpoint: &str, core: Weak<dyn Hosted>, pipe: PipeId) {
         let name = endpoint.strip_prefix("inproc://").unwrap_or(endpoint);
         let Some(strong) = core.upgrade() else { return };
         loop {
@@ -339,8 +343,6 @@ impl Inner {
             if binder.is_closed() {
                 // It is about to give the name up.
                 std::thread::yield_now();
-            } else if binding == last {
-                return strong.refuse(pipe, "the bound socket has ended the link");
             } else if strong.marry(pipe, &binder, endpoint, binding) {
                 return;
             }
@@ -360,30 +362,29 @@ impl Inner {
     }
 
     /// A pipe no longer waits for a name.
-    pub(crate) fn inproc_forget(&self, core: &Core, pipe: PipeId) {
+    pub(crate) fn inproc_forget(&self, core: &Weak<impl Hosted + 'static>, pipe: PipeId) {
         let mut names = self.names.lock();
         names.retain(|_, entry| {
             entry
                 .waiting
-                .retain(|(waiting, id)| *id != pipe || !std::ptr::eq(waiting.as_ptr(), core));
+                .retain(|(waiting, id)| *id != pipe || !same(waiting, core));
             entry.bound.is_some() || !entry.waiting.is_empty()
         });
     }
 
-    pub(crate) fn lingers(&self) {
+    /// A socket begins to close; `closed` follows.
+    pub(crate) fn closing(&self) {
         self.lingering.lock().sockets += 1;
     }
 
     /// A socket is closed for good.
-    pub(crate) fn closed(&self, core: &Core, report: LingerReport, lingered: bool) {
+    pub(crate) fn closed(&self, core: &Weak<impl Hosted + 'static>, report: LingerReport) {
         self.sockets
             .lock()
-            .retain(|socket| !std::ptr::eq(socket.as_ptr(), core) && socket.strong_count() > 0);
+            .retain(|socket| !same(socket, core) && socket.strong_count() > 0);
         let mut lingering = self.lingering.lock();
         lingering.report.add(report);
-        if lingered {
-            lingering.sockets -= 1;
-        }
+        lingering.sockets -= 1;
         drop(lingering);
         self.linger_done.notify_all();
         self.linger_changed.notify(usize::MAX);

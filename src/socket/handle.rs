@@ -66,7 +66,7 @@ impl<K: Kind> Socket<K> {
         let inner = context.inner().clone();
         inner.user_added();
         let core = Core::new(inner.clone(), kind, options);
-        inner.add_socket(&core);
+        inner.add_socket(Arc::<Core>::downgrade(&core));
         if inner.is_closed() {
             core.close();
         }

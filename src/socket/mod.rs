@@ -6,6 +6,7 @@ mod context;
 mod core;
 mod error;
 mod handle;
+mod hosted;
 mod kinds;
 mod poller;
 mod receive;
@@ -13,13 +14,14 @@ mod send;
 mod streams;
 mod subscribe;
 
-pub use self::core::{Interest, LingerReport, PeerStats, SocketStats};
+pub use self::core::{Interest, PeerStats, SocketStats};
 pub use aliases::{AnySocket, Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
 pub use context::Context;
 pub use error::{
     BindError, ConnectError, EndpointNotFound, RecvError, SendError, SendErrorKind, SubscribeError,
 };
 pub use handle::Socket;
+pub use hosted::LingerReport;
 pub use kinds::{Kind, Publishes, Receives, Sends, Subscribes, kind};
 pub use poller::{Poller, Ready};
 pub use streams::{MessageSink, MessageStream};

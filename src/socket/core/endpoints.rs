@@ -12,6 +12,7 @@ use crate::pattern::{Control, ControlRefusal, PipeEvent};
 use crate::pipe::PipeId;
 use crate::session::{Line, LinkOwner, MonitorKind, accept, dial};
 use crate::socket::error::{BindError, ConnectError, EndpointNotFound};
+use crate::socket::hosted::Hosted;
 
 impl Core {
     fn owner(&self) -> Weak<dyn LinkOwner> {
@@ -39,14 +40,14 @@ impl Core {
     }
 
     fn bind_inproc(&self, name: &str, endpoint: &Endpoint) -> Result<Bound, BindError> {
-        let core = self.strong().ok_or(BindError::Closed)?;
+        let core: Arc<dyn Hosted> = self.strong().ok_or(BindError::Closed)?;
         let (waiting, binding) = self.context.inproc_bind(name, &core)?;
         let address = endpoint.to_string();
         for (connector, pipe) in waiting {
             if let Some(strong) = connector.upgrade()
                 && !strong.marry(pipe, &core, &address, binding)
             {
-                self.context.inproc_wait(&address, connector, pipe, binding);
+                self.context.inproc_wait(&address, connector, pipe);
             }
         }
         Ok(Bound {
@@ -162,7 +163,7 @@ impl Core {
             task: None,
         });
         self.context
-            .inproc_wait(&endpoint.to_string(), self.me.clone(), id, 0);
+            .inproc_wait(&endpoint.to_string(), self.me.clone(), id);
         Ok(())
     }
 
@@ -252,7 +253,7 @@ impl Core {
             .map_or(connected.pipe, |line| line.pipe.lock().take());
         if let Some(id) = pipe {
             state.flush_pipe(id, &self.signal);
-            self.context.inproc_forget(self, id);
+            self.context.inproc_forget(&self.me, id);
             state.remove_pipe(id);
         }
         self.finish(state);

@@ -22,9 +22,7 @@ use super::base::Core;
 use super::signal::Signal;
 use super::state::State;
 
-/// Between two looks at the leases.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
-/// Ticks that a lease outlives while tasks wait and nothing happens.
+/// Ticks (of 10 ms) that a lease outlives while tasks wait and nothing happens.
 const PATIENCE: u32 = 10;
 
 impl Core {

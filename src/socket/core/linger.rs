@@ -7,26 +7,11 @@ use super::base::Core;
 use super::state::State;
 use crate::config::SocketKind;
 use crate::pipe::{DropReason, LaneEvent, Pipe};
+use crate::socket::hosted::LingerReport;
 
 /// How long a finished link waits for the peer to finish too, so that what it had sent meanwhile does not
 /// make the system reset the connection under the last messages.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What was left when a socket or a context was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LingerReport {
-    /// Messages that the linger time was too short for.
-    pub unsent_messages: u64,
-    /// Their payload bytes (with framing, where they were encoded already).
-    pub unsent_bytes: u64,
-}
-
-impl LingerReport {
-    pub(crate) fn add(&mut self, other: LingerReport) {
-        self.unsent_messages += other.unsent_messages;
-        self.unsent_bytes += other.unsent_bytes;
-    }
-}
 
 impl Core {
     /// Closes the socket: every waiting call returns, nothing new is accepted, the rest goes out in the
@@ -36,6 +21,8 @@ impl Core {
         if std::mem::replace(&mut state.closed, true) {
             return;
         }
+        // Under the lock, so that nobody finds the socket closed and nothing to wait for.
+        self.context.closing();
         let bound = std::mem::take(&mut state.bound);
         drop(state);
         bound
@@ -45,31 +32,28 @@ impl Core {
         state.before_wait(&self.signal);
         let linger = state.linger();
         let nothing_left = state.unsent().0 == 0 && !state.has_streams();
-        if nothing_left || linger == Some(Duration::ZERO) {
-            let report = self.tear_down(&mut state);
-            drop(state);
-            self.context.closed(self, report, false);
-            self.signal.wake_all();
-            return;
-        }
-        self.signal
-            .leased
-            .store(false, std::sync::atomic::Ordering::Release);
-        state.attended = false;
-        drop(state);
-        self.signal.wake_all();
-        self.linger_on(linger);
-    }
-
-    fn linger_on(&self, linger: Option<Duration>) {
-        let (Some(core), Ok(background)) = (self.strong(), self.background()) else {
-            return;
+        let lingering = match (self.strong(), self.background()) {
+            _ if nothing_left || linger == Some(Duration::ZERO) => None,
+            (Some(core), Ok(background)) => Some((core, background)),
+            _ => None,
         };
-        self.context.lingers();
-        background.handle().spawn(linger_task(
-            core,
-            linger.map(|linger| Instant::now() + linger),
-        ));
+        match lingering {
+            Some((core, background)) => {
+                self.signal
+                    .leased
+                    .store(false, std::sync::atomic::Ordering::Release);
+                state.attended = false;
+                drop(state);
+                let deadline = linger.map(|linger| Instant::now() + linger);
+                background.handle().spawn(linger_task(core, deadline));
+            }
+            None => {
+                let report = self.tear_down(&mut state);
+                drop(state);
+                self.context.closed(&self.me, report);
+            }
+        }
+        self.signal.wake_all();
     }
 
     fn tear_down(&self, state: &mut State) -> LingerReport {
@@ -79,7 +63,7 @@ impl Core {
                 task.abort();
             }
             if let Some(id) = connected.pipe {
-                self.context.inproc_forget(self, id);
+                self.context.inproc_forget(&self.me, id);
             }
         }
         for id in state.pipes.ids() {
@@ -153,7 +137,7 @@ async fn linger_task(core: Arc<Core>, deadline: Option<Instant>) {
         let mut state = core.lock();
         core.tear_down(&mut state)
     };
-    core.context.closed(&core, report, true);
+    core.context.closed(&core.me, report);
     core.signal.wake_all();
 }
 

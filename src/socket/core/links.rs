@@ -1,6 +1,5 @@
 //! Links coming and going: what sessions tell the socket, and what becomes of pipes that have ended.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use super::state::State;
 use crate::config::{Options, SocketKind};
 use crate::message::{Frame, Message};
 use crate::pattern::PipeEvent;
-use crate::pipe::{Bell, CloseCause, CloseKind, Packet, PeerInfo, Pipe, PipeId};
+use crate::pipe::{CloseCause, CloseKind, Packet, PeerInfo, Pipe, PipeId};
 use crate::session::{Arrival, Line, LinkOwner, MonitorEvent, MonitorKind};
-use crate::transport::{InprocEnd, Link, inproc_pair};
+use crate::transport::Link;
 
 impl LinkOwner for Core {
     fn kind(&self) -> SocketKind {
@@ -98,7 +97,7 @@ impl LinkOwner for Core {
 }
 
 /// Gives a pipe its lane and tells the pattern, in the order patterns rely on.
-fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce(&mut Pipe)) {
+pub(super) fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce(&mut Pipe)) {
     let hello = state.options.hello_msg.clone();
     if new {
         state.attach_to_pattern(id);
@@ -173,88 +172,6 @@ impl Core {
         Some((id, true))
     }
 
-    /// Marries a pipe of ours with a socket in the same process that is bound; `false` if that was closed
-    /// meanwhile. `binding` is the number of its bind.
-    pub(crate) fn marry(
-        &self,
-        pipe: PipeId,
-        binder: &Arc<Core>,
-        endpoint: &str,
-        binding: u64,
-    ) -> bool {
-        if std::ptr::eq(self, &**binder) {
-            return true;
-        }
-        let (own_limits, own_conflate, own_id) = {
-            let state = self.lock();
-            if state.pipes.get(pipe).is_none() {
-                return true;
-            }
-            (
-                state.limits(),
-                state.options.conflate,
-                state.options.routing_id.clone(),
-            )
-        };
-        let mut state = binder.lock();
-        if state.closed {
-            return false;
-        }
-        if !self.kind.accepts(binder.kind) {
-            drop(state);
-            self.refuse(pipe, "the bound socket is of an incompatible kind");
-            return true;
-        }
-        let info = PeerInfo {
-            number: state.number(),
-            endpoint: endpoint.to_owned(),
-            kind: Some(self.kind),
-            routing_id: own_id,
-            ..PeerInfo::default()
-        };
-        let (send, recv) = state.limits();
-        let conflate = state.options.conflate;
-        let far = state.pipes.insert(Pipe::new(info, send, recv, conflate));
-        let far_id = state.options.routing_id.clone();
-        let (ours, theirs) = inproc_pair(
-            &InprocEnd {
-                bell: Bell {
-                    door: self.signal.clone(),
-                    pipe,
-                },
-                send: own_limits.0,
-                recv: own_limits.1,
-                conflate: own_conflate,
-            },
-            &InprocEnd {
-                bell: Bell {
-                    door: binder.signal.clone(),
-                    pipe: far,
-                },
-                send,
-                recv,
-                conflate,
-            },
-        );
-        attach(&mut state, far, true, |pipe| pipe.attach(theirs, false));
-        binder.finish(state);
-        let mut state = self.lock();
-        if let Some(pipe) = state.pipes.get_mut(pipe) {
-            pipe.info.kind = Some(binder.kind);
-            pipe.info.routing_id = far_id;
-            pipe.info.binding = binding;
-        }
-        let new = !state.pattern_knows(pipe);
-        attach(&mut state, pipe, new, |pipe| pipe.attach(ours, false));
-        self.finish(state);
-        for core in [self, &**binder] {
-            core.signal.wake_readable();
-            core.signal.wake_writable();
-            core.signal.wake_changed();
-        }
-        true
-    }
-
     pub(crate) fn refuse(&self, pipe: PipeId, why: &str) {
         let mut state = self.lock();
         state
@@ -275,9 +192,8 @@ impl Core {
         self.signal.wake_writable();
         self.signal.wake_changed();
         self.signal.served.notify_one();
-        for (name, id, binding) in rejoin {
-            self.context
-                .inproc_wait(&name, self.me.clone(), id, binding);
+        for (name, id) in rejoin {
+            self.context.inproc_wait(&name, self.me.clone(), id);
         }
     }
 
@@ -286,7 +202,7 @@ impl Core {
         state: &mut State,
         id: PipeId,
         cause: CloseCause,
-        rejoin: &mut Vec<(String, PipeId, u64)>,
+        rejoin: &mut Vec<(String, PipeId)>,
     ) {
         let Some(pipe) = state.pipes.get(id) else {
             return;
@@ -297,7 +213,6 @@ impl Core {
         }
         let endpoint = pipe.info.endpoint.clone();
         let address = pipe.info.address.clone();
-        let binding = pipe.info.binding;
         let had_lane = pipe.has_lane();
         let connected = pipe.info.connected_side;
         let inproc = endpoint.starts_with("inproc://");
@@ -313,15 +228,11 @@ impl Core {
         let line = state.lines.get(&id).cloned();
         let lasting = connected && cause.kind != CloseKind::Local && !state.closed;
         if lasting && had_lane && inproc && state.options.immediate {
-            rejoin.extend(
-                state
-                    .replace_waiting(id)
-                    .map(|next| (endpoint, next, binding)),
-            );
+            rejoin.extend(state.replace_waiting(id).map(|next| (endpoint, next)));
         } else if lasting && had_lane && !state.options.immediate && (line.is_some() || inproc) {
             self.wait_for_next_link(state, id);
             if inproc {
-                rejoin.push((endpoint, id, binding));
+                rejoin.push((endpoint, id));
             }
         } else {
             if inproc {
@@ -443,8 +354,12 @@ impl State {
     fn replace_waiting(&mut self, id: PipeId) -> Option<PipeId> {
         let info = &self.pipes.get(id)?.info;
         let (endpoint, assigned_id) = (info.endpoint.clone(), info.assigned_id.clone());
+        let binding = info.binding;
         self.remove_pipe(id);
         let next = self.insert_waiting(endpoint, assigned_id);
+        if let Some(pipe) = self.pipes.get_mut(next) {
+            pipe.info.binding = binding;
+        }
         self.connected
             .iter_mut()
             .filter(|known| known.pipe == Some(id))

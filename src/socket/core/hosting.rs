@@ -1,0 +1,130 @@
+//! What the context asks of a socket, and how two sockets of one process meet.
+
+use std::sync::Arc;
+
+use super::base::Core;
+use super::links::attach;
+use crate::pipe::{Bell, PeerInfo, Pipe, PipeId};
+use crate::socket::hosted::{Hosted, Visitor, Welcome};
+use crate::transport::{InprocEnd, inproc_pair};
+
+impl Hosted for Core {
+    fn close(&self) {
+        Core::close(self);
+    }
+
+    fn is_closed(&self) -> bool {
+        Core::is_closed(self)
+    }
+
+    fn check_lease(&self) -> bool {
+        Core::check_lease(self)
+    }
+
+    fn flush_turn(&self) {
+        Core::flush_turn(self);
+    }
+
+    fn flush_guarded(&self) {
+        Core::flush_guarded(self);
+    }
+
+    fn welcome(&self, visitor: Visitor, endpoint: &str) -> Welcome {
+        let mut state = self.lock();
+        if state.closed {
+            return Welcome::Closed;
+        }
+        if !visitor.kind.accepts(self.kind) {
+            return Welcome::Incompatible;
+        }
+        let info = PeerInfo {
+            number: state.number(),
+            endpoint: endpoint.to_owned(),
+            kind: Some(visitor.kind),
+            routing_id: visitor.routing_id,
+            ..PeerInfo::default()
+        };
+        let (send, recv) = state.limits();
+        let conflate = state.options.conflate;
+        let pipe = state.pipes.insert(Pipe::new(info, send, recv, conflate));
+        let door = self.signal.clone();
+        let bell = Bell { door, pipe };
+        let end = InprocEnd {
+            bell,
+            send,
+            recv,
+            conflate,
+        };
+        let (lane, ours) = inproc_pair(&visitor.end, &end);
+        let routing_id = state.options.routing_id.clone();
+        attach(&mut state, pipe, true, |pipe| pipe.attach(ours, false));
+        self.finish(state);
+        self.wake_for_a_link();
+        Welcome::In {
+            lane,
+            kind: self.kind,
+            routing_id,
+        }
+    }
+
+    fn marry(&self, pipe: PipeId, binder: &Arc<dyn Hosted>, endpoint: &str, binding: u64) -> bool {
+        let Some((visitor, last)) = self.introduce(pipe) else {
+            return true;
+        };
+        if last == binding {
+            self.refuse(pipe, "the bound socket has ended the link");
+            return true;
+        }
+        match binder.welcome(visitor, endpoint) {
+            Welcome::Closed => return false,
+            Welcome::Incompatible => {
+                self.refuse(pipe, "the bound socket is of an incompatible kind");
+            }
+            Welcome::In {
+                lane,
+                kind,
+                routing_id,
+            } => {
+                let mut state = self.lock();
+                if let Some(pipe) = state.pipes.get_mut(pipe) {
+                    pipe.info.kind = Some(kind);
+                    pipe.info.routing_id = routing_id;
+                    pipe.info.binding = binding;
+                }
+                let new = !state.pattern_knows(pipe);
+                attach(&mut state, pipe, new, |pipe| pipe.attach(lane, false));
+                self.finish(state);
+                self.wake_for_a_link();
+            }
+        }
+        true
+    }
+}
+
+impl Core {
+    /// Our end of a lane to be, and the number of the bind that made the pipe's last link; `None` if the pipe is gone.
+    fn introduce(&self, pipe: PipeId) -> Option<(Visitor, u64)> {
+        let state = self.lock();
+        let last = state.pipes.get(pipe)?.info.binding;
+        let (send, recv) = state.limits();
+        let door = self.signal.clone();
+        let end = InprocEnd {
+            bell: Bell { door, pipe },
+            send,
+            recv,
+            conflate: state.options.conflate,
+        };
+        let visitor = Visitor {
+            kind: self.kind,
+            routing_id: state.options.routing_id.clone(),
+            end,
+        };
+        Some((visitor, last))
+    }
+
+    fn wake_for_a_link(&self) {
+        self.signal.wake_readable();
+        self.signal.wake_writable();
+        self.signal.wake_changed();
+    }
+}
