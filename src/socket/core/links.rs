@@ -216,7 +216,9 @@ impl Core {
         let had_lane = pipe.has_lane();
         let connected = pipe.info.connected_side;
         let inproc = endpoint.starts_with("inproc://");
-        if had_lane && !inproc {
+        // The socket is closed and everything is out: the end that was to come, no news.
+        let farewell = state.closed && pipe.depth().messages == 0;
+        if had_lane && !inproc && !farewell {
             self.tell(
                 &endpoint,
                 Some(&address),
@@ -226,7 +228,7 @@ impl Core {
             );
         }
         let line = state.lines.get(&id).cloned();
-        let lasting = connected && cause.kind != CloseKind::Local && !state.closed;
+        let lasting = connected && cause.kind != CloseKind::Local && !farewell;
         if lasting && had_lane && inproc && state.options.immediate {
             rejoin.extend(state.replace_waiting(id).map(|next| (endpoint, next)));
         } else if lasting && had_lane && !state.options.immediate && (line.is_some() || inproc) {
@@ -235,14 +237,11 @@ impl Core {
                 rejoin.push((endpoint, id));
             }
         } else {
-            if inproc {
-                state.drop_connected(id);
-            }
             if let Some(line) = &line {
                 line.pipe.lock().take();
-                if cause.kind == CloseKind::Local {
-                    state.drop_connected(id);
-                }
+            }
+            if inproc || farewell || cause.kind == CloseKind::Local {
+                state.drop_connected(id);
             }
             self.part(state, id, cause);
         }
