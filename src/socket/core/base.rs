@@ -9,7 +9,6 @@ use tokio::task::AbortHandle;
 
 use super::signal::Signal;
 use super::state::State;
-use super::watch::Watch;
 use crate::config::{Options, SocketKind};
 use crate::pattern::new_pattern;
 use crate::session::{MonitorEvent, MonitorHub, MonitorKind};
@@ -63,22 +62,6 @@ impl Core {
 
     pub(super) fn background(&self) -> std::io::Result<Arc<Background>> {
         self.context.background()
-    }
-
-    /// Makes sure that the socket has a descriptor to wait on, and a task that serves it.
-    pub(super) fn ensure_watch(&self, state: &mut State) -> std::io::Result<()> {
-        if state.watch.is_some() {
-            return Ok(());
-        }
-        let background = self.background()?;
-        let mut watch = Watch::new(&self.signal, background.handle().clone())?;
-        while !watch.by_background() {}
-        state.watch = Some(watch);
-        let task = background
-            .handle()
-            .spawn(super::lease::serve(self.me.clone(), self.signal.clone()));
-        *self.server.lock() = Some(task.abort_handle());
-        Ok(())
     }
 
     pub(super) fn tell(&self, endpoint: &str, peer: Option<&str>, kind: MonitorKind) {

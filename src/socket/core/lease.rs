@@ -21,11 +21,28 @@ use tokio::runtime::Handle;
 use super::base::Core;
 use super::signal::Signal;
 use super::state::State;
+use super::watch::Watch;
 
 /// Ticks (of 10 ms) that a lease outlives while tasks wait and nothing happens.
 const PATIENCE: u32 = 10;
 
 impl Core {
+    /// Makes sure that the socket has a descriptor to wait on, and a task that serves it.
+    pub(super) fn ensure_watch(&self, state: &mut State) -> std::io::Result<()> {
+        if state.watch.is_some() {
+            return Ok(());
+        }
+        let background = self.background()?;
+        let mut watch = Watch::new(&self.signal, background.handle().clone())?;
+        while !watch.by_background() {}
+        state.watch = Some(watch);
+        let task = background
+            .handle()
+            .spawn(serve(self.me.clone(), self.signal.clone()));
+        *self.server.lock() = Some(task.abort_handle());
+        Ok(())
+    }
+
     /// Notes that a caller looks after the socket now.
     pub(super) fn lease(&self, state: &mut State) {
         state.used = true;
