@@ -41,7 +41,7 @@ impl<K: Receives> Socket<K> {
     /// As [`Socket::recv`], and [`TimedOut`](RecvError::TimedOut).
     pub fn blocking_recv(&self) -> Result<Message, RecvError> {
         match self.core().try_recv() {
-            Err(RecvError::WouldBlock) => self.block_receiving(self.options().recv_timeout),
+            Err(RecvError::WouldBlock) => self.block_receiving(self.core().timeouts().1),
             done => done,
         }
     }

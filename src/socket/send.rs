@@ -49,7 +49,7 @@ impl<K: Sends> Socket<K> {
     pub fn blocking_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         match self.core().try_send(message.into()) {
             Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                let timeout = self.options().send_timeout;
+                let timeout = self.core().timeouts().0;
                 self.block_sending(error.into_message(), timeout)
             }
             done => done,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::AbortHandle;
@@ -75,6 +76,12 @@ impl Core {
 
     pub(crate) fn options(&self) -> Options {
         self.lock().options.clone()
+    }
+
+    /// How long blocking calls wait, to send and to receive; read before every wait, so not by copying all options.
+    pub(crate) fn timeouts(&self) -> (Option<Duration>, Option<Duration>) {
+        let state = self.lock();
+        (state.options.send_timeout, state.options.recv_timeout)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
