@@ -5,6 +5,9 @@
 
 pub use crate::zmtp;
 
+#[cfg(target_os = "linux")]
+pub use upgrade::UpgradeSide;
+
 use crate::routing::{FairQueue, LocalFilter, Removed, RoundRobin, TopicIndex};
 
 /// The index a publisher keeps of its subscribers' topics.
@@ -136,5 +139,90 @@ impl ReadTurns {
     #[inline]
     pub fn poll<T>(&mut self, try_one: impl FnMut(usize) -> Option<T>) -> Option<(usize, T)> {
         self.0.poll(try_one)
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod upgrade {
+    use crate::config::SocketKind;
+    use crate::transport::UpgradeRefusal;
+    use crate::transport::upgrade::{Arrived, Step, Upgrade};
+    use crate::transport::upgrade_wire::{Hello, Terms};
+    use crate::zmtp::ProtocolError;
+
+    /// One side of the upgrade to shared memory, a PULL whose peer is a PUSH. What is a descriptor is up to the
+    /// caller; memory is not made.
+    pub struct UpgradeSide<F>(Upgrade<F>);
+
+    impl<F> UpgradeSide<F> {
+        /// A side that has its HELLO ready. It takes up to 4 GiB from its peer and has a ring of 1 MiB, whose
+        /// segment begins with 0x9000 bytes.
+        #[allow(clippy::new_without_default)]
+        pub fn new() -> Self {
+            UpgradeSide(Upgrade::new(Terms {
+                hello: Hello {
+                    page_size: 4096,
+                    ring_bytes: 1 << 20,
+                    pool_bytes: 1 << 26,
+                    recv_hwm: 1000,
+                    recv_hwm_bytes: 0,
+                    ttl_ms: 0,
+                    kind: SocketKind::Pull.number(),
+                },
+                segment_head: 0x9000,
+                peer_bytes: 1 << 32,
+                peer_kind: Some(SocketKind::Push),
+            }))
+        }
+
+        /// Takes bytes, and descriptors that came with them.
+        pub fn input(&mut self, bytes: &[u8], descriptors: Vec<F>) -> Result<(), ProtocolError> {
+            self.0.input(Arrived {
+                bytes,
+                descriptors,
+                cut: false,
+            })
+        }
+
+        /// Bytes to read without reading past the next command.
+        pub fn wants(&self) -> usize {
+            self.0.wants()
+        }
+
+        /// Does what is to be done until more has to be read: writes, says that it has made its memory, and adopts
+        /// what is offered. Returns what it writes and the descriptors it adopts.
+        pub fn run(&mut self) -> (Vec<u8>, Vec<F>) {
+            let (mut written, mut adopted) = (Vec::new(), Vec::new());
+            loop {
+                match self.0.step() {
+                    Step::Write => {
+                        let bytes = self.0.output().map(|(bytes, _)| bytes.to_vec());
+                        let bytes = bytes.unwrap_or_default();
+                        self.0.consume_output(bytes.len());
+                        written.extend_from_slice(&bytes);
+                    }
+                    Step::Make => self.0.made(0x9000 + (1 << 20), 1 << 26),
+                    Step::Adopt => {
+                        let offer = self.0.take_offer();
+                        adopted.extend(offer.into_iter().flat_map(|offer| {
+                            let pool = offer.pool.map(|(descriptor, _)| descriptor);
+                            [offer.segment.0].into_iter().chain(pool)
+                        }));
+                        self.0.adopted();
+                    }
+                    Step::Read | Step::Over => return (written, adopted),
+                }
+            }
+        }
+
+        /// Whether shared memory is agreed on; `None` before the end.
+        pub fn outcome(&self) -> Option<Result<(), UpgradeRefusal>> {
+            self.0.outcome()
+        }
+
+        /// What came behind the last command.
+        pub fn into_leftover(self) -> Vec<u8> {
+            self.0.into_leftover()
+        }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::peers::IpcPeers;
 use super::security::Security;
+use super::shm::{SharedMemory, Spin};
 
 /// The options of a socket. Start from [`Options::default`] and change fields.
 ///
@@ -135,6 +137,15 @@ pub struct Options {
     pub tcp_max_retransmit: Option<Duration>,
     /// The network device that connections have to go through, 1 to 15 bytes. Default `None`: any.
     pub bind_to_device: Option<String>,
+
+    /// Who may be at the other end of an `ipc://` connection, dialed or accepted. Others are turned away before the
+    /// handshake. Default anybody.
+    pub ipc_peers: IpcPeers,
+    /// Shared memory behind `ipc://` (Linux). Default on: 1 MiB a link and direction, and a pool of 64 MiB a socket.
+    pub shared_memory: SharedMemory,
+    /// How long a waiting caller looks for messages before it sleeps, on links over shared memory. Default
+    /// [`Spin::Auto`].
+    pub spin: Spin,
 }
 
 /// What ends the trying to reconnect; see [`Options::reconnect_stop`].
@@ -209,6 +220,9 @@ impl Default for Options {
             tcp_keepalive_interval: None,
             tcp_max_retransmit: None,
             bind_to_device: None,
+            ipc_peers: IpcPeers::default(),
+            shared_memory: SharedMemory::default(),
+            spin: Spin::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::security::Security;
+use super::shm::{SHM_PROPERTY, SharedMemory, Spin};
 
 impl Options {
     /// The longest routing id, user name, password, property name and domain, in bytes: their length is one byte on
@@ -32,6 +33,7 @@ impl Options {
         self.validate_times()?;
         self.validate_names()?;
         self.validate_metadata()?;
+        self.validate_memory()?;
         self.validate_system()
     }
 
@@ -84,9 +86,42 @@ impl Options {
             if !allowed || !prefixed || name.len() < 3 {
                 return Err(OptionError::BadMetadataName { name: name.clone() });
             }
+            if name.eq_ignore_ascii_case(SHM_PROPERTY) {
+                return Err(OptionError::ReservedMetadataName { name: name.clone() });
+            }
             total = total.saturating_add(name.len()).saturating_add(value.len());
         }
         check_length("metadata", total, Self::METADATA_LIMIT)
+    }
+
+    fn validate_memory(&self) -> Result<(), OptionError> {
+        let SharedMemory {
+            ring_bytes,
+            pool_bytes,
+            ..
+        } = self.shared_memory;
+        let rings = SharedMemory::RING_MIN..=SharedMemory::RING_MAX;
+        if !ring_bytes.is_power_of_two() || !rings.contains(&ring_bytes) {
+            return Err(OptionError::BadSize {
+                option: "shared_memory.ring_bytes",
+                size: ring_bytes,
+                rule: "a power of two from 64 KiB to 16 MiB",
+            });
+        }
+        if pool_bytes % SharedMemory::POOL_STEP != 0 || pool_bytes > SharedMemory::POOL_MAX {
+            return Err(OptionError::BadSize {
+                option: "shared_memory.pool_bytes",
+                size: pool_bytes,
+                rule: "0, or a multiple of 4 KiB up to 64 GiB",
+            });
+        }
+        match self.spin {
+            Spin::UpTo(time) if time > Spin::LIMIT => Err(OptionError::DurationTooLong {
+                option: "spin",
+                limit: Spin::LIMIT,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn validate_system(&self) -> Result<(), OptionError> {
@@ -231,6 +266,20 @@ pub enum OptionError {
         /// The name.
         name: String,
     },
+    /// A name in `metadata` is one that the library uses itself.
+    ReservedMetadataName {
+        /// The name.
+        name: String,
+    },
+    /// The size is not one of those allowed.
+    BadSize {
+        /// The field.
+        option: &'static str,
+        /// The size, in bytes.
+        size: usize,
+        /// Which sizes are allowed.
+        rule: &'static str,
+    },
     /// `bind_to_device` cannot be the name of a network device.
     BadDevice {
         /// The name.
@@ -272,6 +321,12 @@ impl fmt::Display for OptionError {
                 f,
                 "option metadata: {name:?} is not X- followed by letters, digits, '-', '_', '.' or '+'"
             ),
+            Self::ReservedMetadataName { name } => {
+                write!(f, "option metadata: the name {name:?} is used by the library")
+            }
+            Self::BadSize { option, size, rule } => {
+                write!(f, "option {option}: {size} bytes is not {rule}")
+            }
             Self::BadDevice { name } => {
                 write!(
                     f,
@@ -417,6 +472,58 @@ mod tests {
             limit,
         };
         assert_eq!(with("X-a", &vec![0; limit - 2]), Err(refused));
+    }
+
+    #[test]
+    fn the_property_of_shared_memory_is_not_the_users() {
+        for name in ["X-Taipan-Shm", "x-taipan-shm", "X-TAIPAN-SHM"] {
+            let refused = OptionError::ReservedMetadataName {
+                name: name.to_owned(),
+            };
+            let with = check(|o| o.metadata = vec![(name.to_owned(), Bytes::new())]);
+            assert_eq!(with, Err(refused));
+        }
+        let near = "X-Taipan-Shm2".to_owned();
+        assert_eq!(check(|o| o.metadata = vec![(near, Bytes::new())]), Ok(()));
+    }
+
+    #[test]
+    fn rings_are_powers_of_two_and_pools_whole_pages() {
+        let ring = |bytes| check(|o| o.shared_memory.ring_bytes = bytes);
+        let pool = |bytes| check(|o| o.shared_memory.pool_bytes = bytes);
+        for bytes in [64 << 10, 1 << 20, 16 << 20] {
+            assert_eq!(ring(bytes), Ok(()), "{bytes}");
+        }
+        for size in [0, 32 << 10, (64 << 10) + 1, 3 << 18, 32 << 20, usize::MAX] {
+            let refused = ring(size).expect_err("not a size of a ring");
+            let option = "shared_memory.ring_bytes";
+            let rule = "a power of two from 64 KiB to 16 MiB";
+            assert_eq!(refused, OptionError::BadSize { option, size, rule });
+        }
+        for bytes in [0, 4096, 12_288, SharedMemory::POOL_MAX] {
+            assert_eq!(pool(bytes), Ok(()), "{bytes}");
+        }
+        for size in [1, 4097, SharedMemory::POOL_MAX + 4096, usize::MAX] {
+            let refused = pool(size).expect_err("not a size of a pool");
+            assert!(matches!(refused, OptionError::BadSize { size: told, .. } if told == size));
+        }
+        let text = ring(5).expect_err("too small").to_string();
+        assert_eq!(
+            text,
+            "option shared_memory.ring_bytes: 5 bytes is not a power of two from 64 KiB to 16 MiB"
+        );
+    }
+
+    #[test]
+    fn spinning_has_an_end() {
+        let spin = |time| check(|o| o.spin = Spin::UpTo(time));
+        assert_eq!(spin(Duration::ZERO), Ok(()));
+        assert_eq!(spin(Spin::LIMIT), Ok(()));
+        let refused = OptionError::DurationTooLong {
+            option: "spin",
+            limit: Spin::LIMIT,
+        };
+        assert_eq!(spin(Spin::LIMIT + Duration::from_nanos(1)), Err(refused));
     }
 
     #[test]

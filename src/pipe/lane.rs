@@ -51,6 +51,21 @@ pub(crate) enum LaneEvent {
     Prefetch(usize),
 }
 
+/// What turned up on a lane that no descriptor and no doorbell has told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Glance {
+    /// There is something to receive, or the link has ended.
+    pub(crate) readable: bool,
+    /// There is room that was wanted.
+    pub(crate) writable: bool,
+}
+
+impl Glance {
+    pub(crate) fn any(self) -> bool {
+        self.readable || self.writable
+    }
+}
+
 /// The way to one live peer. All calls come from whoever holds the socket's lock; none blocks.
 ///
 /// Contract, which `transport`'s conformance tests hold every implementation to:
@@ -73,6 +88,13 @@ pub(crate) trait Lane: Send {
 
     /// Pushes out what `try_send` collected.
     fn flush(&mut self) -> Flush;
+
+    /// Looks at memory that the peer writes without telling: what is there that the owner was not told of. With
+    /// `sleep` and nothing found, the peer tells from now on, on the lane's descriptor, once. `None` for lanes whose
+    /// peers always tell.
+    fn glance(&mut self, _sleep: bool) -> Option<Glance> {
+        None
+    }
 
     /// Something happened; see [`LaneEvent`]. Says why the lane has ended, if it has and nothing that it
     /// received is left to deliver.

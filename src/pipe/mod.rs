@@ -21,7 +21,7 @@ pub(crate) use close::{CloseCause, CloseKind};
 pub(crate) use counters::Counters;
 pub use counters::{DropReason, Drops};
 pub(crate) use doorbell::Doorbell;
-pub(crate) use lane::{Depth, Flush, Lane, LaneEvent, LaneIdle};
+pub(crate) use lane::{Depth, Flush, Glance, Lane, LaneEvent, LaneIdle};
 pub(crate) use limits::Limits;
 pub(crate) use packet::Packet;
 pub(crate) use pipe_id::PipeId;

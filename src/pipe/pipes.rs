@@ -6,7 +6,7 @@
 use slab::Slab;
 
 use super::single::Closed;
-use super::{CloseCause, CloseKind, DropReason, Drops, LaneIdle, Packet, Pipe, PipeId};
+use super::{CloseCause, CloseKind, DropReason, Drops, Glance, LaneIdle, Packet, Pipe, PipeId};
 use crate::message::Message;
 
 /// All pipes of a socket.
@@ -14,6 +14,8 @@ use crate::message::Message;
 pub(crate) struct Pipes {
     slab: Slab<Pipe>,
     dirty: Vec<PipeId>,
+    /// Pipes whose peers do not tell of news: see [`Lane::glance`](super::Lane::glance).
+    awake: Vec<PipeId>,
     closed: Vec<Closed>,
     /// Drops that belong to no pipe, or to pipes that are gone.
     pub(crate) drops: Drops,
@@ -26,6 +28,7 @@ impl Pipes {
 
     pub(crate) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
         self.dirty.retain(|dirty| *dirty != id);
+        self.awake.retain(|awake| *awake != id);
         self.closed.retain(|(closed, _)| *closed != id);
         self.slab.try_remove(id)
     }
@@ -62,12 +65,12 @@ impl Pipes {
         let Some(pipe) = self.slab.get_mut(id) else {
             return Err(packet);
         };
-        pipe.try_send(packet)?;
-        if !pipe.dirty && pipe.collects() {
+        let result = pipe.try_send(packet);
+        if !pipe.dirty && pipe.collects() && (result.is_ok() || pipe.glances()) {
             pipe.dirty = true;
             self.dirty.push(id);
         }
-        Ok(())
+        result
     }
 
     /// Sends a copy of `message` on one pipe; `false` if it is at its watermark or gone.
@@ -76,14 +79,12 @@ impl Pipes {
         let Some(pipe) = self.slab.get_mut(id) else {
             return false;
         };
-        if !pipe.try_publish(message) {
-            return false;
-        }
-        if !pipe.dirty && pipe.collects() {
+        let accepted = pipe.try_publish(message);
+        if !pipe.dirty && pipe.collects() && (accepted || pipe.glances()) {
             pipe.dirty = true;
             self.dirty.push(id);
         }
-        true
+        accepted
     }
 
     /// Keeps a message for a pipe beyond its watermark: for a publisher that may not drop it and has sent it to others
@@ -111,14 +112,60 @@ impl Pipes {
     /// The next packet of one pipe. A pipe that has ended is noted for the socket's core.
     #[inline]
     pub(crate) fn try_recv(&mut self, id: PipeId) -> Option<Packet> {
-        match self.slab.get_mut(id)?.try_recv() {
-            Ok(packet) => Some(packet),
+        let pipe = self.slab.get_mut(id)?;
+        match pipe.try_recv() {
+            Ok(packet) => {
+                if pipe.glances() && !pipe.awake {
+                    self.rouse(id);
+                }
+                Some(packet)
+            }
             Err(LaneIdle::Empty) => None,
             Err(LaneIdle::Closed(cause)) => {
                 self.note_closed(id, cause);
                 None
             }
         }
+    }
+
+    /// The pipe has to be looked at from now on, until its peer is asked to tell.
+    pub(crate) fn rouse(&mut self, id: PipeId) {
+        if let Some(pipe) = self.slab.get_mut(id)
+            && pipe.glances()
+            && !pipe.awake
+        {
+            pipe.awake = true;
+            self.awake.push(id);
+        }
+    }
+
+    /// Whether some pipe has to be looked at.
+    #[inline]
+    pub(crate) fn anyone_awake(&self) -> bool {
+        !self.awake.is_empty()
+    }
+
+    /// Looks at the pipes that have to be looked at: the next one with news, from the place `at` on, which is moved
+    /// behind it. With `sleep`, those without news are asked to tell and need not be looked at any more.
+    pub(crate) fn glance(&mut self, at: &mut usize, sleep: bool) -> Option<(PipeId, Glance)> {
+        while let Some(&id) = self.awake.get(*at) {
+            let pipe = self.slab.get_mut(id);
+            let glance = pipe.and_then(|pipe| pipe.lane_mut()?.glance(sleep));
+            match glance {
+                Some(glance) if glance.any() => {
+                    *at += 1;
+                    return Some((id, glance));
+                }
+                Some(_) if !sleep => *at += 1,
+                _ => {
+                    self.awake.swap_remove(*at);
+                    if let Some(pipe) = self.slab.get_mut(id) {
+                        pipe.awake = false;
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// Ends a pipe because its peer may not be here or broke a rule of the pattern.

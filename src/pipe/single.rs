@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::{CloseCause, Counters, Depth, DropReason, Lane, LaneIdle, Limits, Packet};
-use crate::config::SocketKind;
+use crate::config::{PeerCredentials, SocketKind};
 use crate::message::Message;
 
 /// Who is at the other end.
@@ -26,6 +26,10 @@ pub(crate) struct PeerInfo {
     pub(crate) endpoint: String,
     /// The peer's address, where the transport has one.
     pub(crate) address: String,
+    /// The process at the other end of the last link, if it was a local one.
+    pub(crate) credentials: Option<PeerCredentials>,
+    /// Whether the last link was over shared memory.
+    pub(crate) shared_memory: bool,
     /// What the peer says it is.
     pub(crate) kind: Option<SocketKind>,
     /// The routing id the peer announced; empty if none.
@@ -51,6 +55,10 @@ pub(crate) struct Pipe {
     lane: Option<Box<dyn Lane>>,
     /// Whether the lane collects, and so must be flushed after a send.
     collects: bool,
+    /// Whether the lane is over memory that has to be looked at.
+    glances: bool,
+    /// Its peer does not tell of news, because it was not asked to: see [`Lane::glance`].
+    pub(super) awake: bool,
     pub(super) dirty: bool,
     pending: VecDeque<Packet>,
     pending_bytes: usize,
@@ -75,6 +83,8 @@ impl Pipe {
             counters: Counters::default(),
             lane: None,
             collects: false,
+            glances: false,
+            awake: false,
             dirty: false,
             pending: VecDeque::new(),
             pending_bytes: 0,
@@ -106,8 +116,13 @@ impl Pipe {
         self.collects
     }
 
+    pub(crate) fn glances(&self) -> bool {
+        self.glances
+    }
+
     /// A link came up: what was pending goes first.
-    pub(crate) fn attach(&mut self, lane: Box<dyn Lane>, collects: bool) {
+    pub(crate) fn attach(&mut self, mut lane: Box<dyn Lane>, collects: bool) {
+        self.glances = lane.glance(false).is_some();
         self.lane = Some(lane);
         self.collects = collects;
         self.feed();
@@ -116,6 +131,7 @@ impl Pipe {
     /// The link is gone: takes the lane away and keeps what it had not handed over.
     pub(crate) fn detach(&mut self) -> Option<Box<dyn Lane>> {
         let mut lane = self.lane.take()?;
+        self.glances = false;
         let (kept, cut) = lane.reclaim();
         self.counters.drops.add(DropReason::LinkLost, cut as u64);
         for packet in kept.into_iter().rev() {

@@ -42,10 +42,13 @@ pub(crate) async fn accept(
 async fn welcome(owner: Weak<dyn LinkOwner>, stream: Box<dyn ByteStream>, endpoint: String) {
     let peer = Some(stream.peer_address());
     tell(&owner, &endpoint, peer.clone(), MonitorKind::Accepted);
-    let Some((kind, options)) = owner.upgrade().map(|owner| (owner.kind(), owner.options())) else {
+    let Some((kind, options, memory)) = owner
+        .upgrade()
+        .map(|owner| (owner.kind(), owner.options(), owner.memory()))
+    else {
         return;
     };
-    match shake(stream, kind, &options, ticker(owner.clone())).await {
+    match shake(stream, kind, &options, &memory, ticker(owner.clone())).await {
         Ok(link) => {
             if let Some(owner) = owner.upgrade() {
                 owner.link_up(&Arrival::Accepted(endpoint), link);

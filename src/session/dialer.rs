@@ -35,7 +35,9 @@ pub(crate) async fn dial(
     let mut backoff = Backoff::default();
     let endpoint = line.endpoint.to_string();
     loop {
-        let Some((kind, options)) = owner.upgrade().map(|owner| (owner.kind(), owner.options()))
+        let Some((kind, options, memory)) = owner
+            .upgrade()
+            .map(|owner| (owner.kind(), owner.options(), owner.memory()))
         else {
             return;
         };
@@ -49,7 +51,7 @@ pub(crate) async fn dial(
                     MonitorKind::Connected,
                 );
                 let ticks = ticker(owner.clone());
-                match shake(stream, kind, &options, ticks).await {
+                match shake(stream, kind, &options, &memory, ticks).await {
                     Ok(link) => Attempt::Linked(link),
                     Err(failure) => Attempt::Failed(failure),
                 }
@@ -146,6 +148,7 @@ pub(super) fn fault(failure: HandshakeFailure) -> HandshakeFault {
             HandshakeFault::Auth(error)
         }
         HandshakeFailure::Protocol(error) => HandshakeFault::Protocol(error),
+        HandshakeFailure::PeerRefused(peer) => HandshakeFault::PeerRefused(peer),
         other => HandshakeFault::NoDetail(other.to_string()),
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
+use crate::config::PeerCredentials;
+use crate::transport::UpgradeRefusal;
 use crate::zmtp::ProtocolError;
 
 /// One event.
@@ -72,6 +74,12 @@ pub enum MonitorKind {
     },
     /// The peer is known and messages can flow (HANDSHAKE_SUCCEEDED, 0x1000).
     HandshakeSucceeded,
+    /// Both ends of an ipc connection know of shared memory, and this came of it. Follows
+    /// [`HandshakeSucceeded`](Self::HandshakeSucceeded) (ours, 0x10_0000; libzmq has no such event).
+    SharedMemory {
+        /// `Ok`: messages go through shared memory. Else why the link stays on the Unix socket.
+        outcome: Result<(), UpgradeRefusal>,
+    },
 }
 
 /// Why a handshake failed.
@@ -84,6 +92,9 @@ pub enum HandshakeFault {
     Protocol(ProtocolError),
     /// One side refused the other's credentials.
     Auth(ProtocolError),
+    /// `ipc_peers` does not let this process in; `None` if the system does not say which it is. Told under the
+    /// number of [`HandshakeFault::Auth`]; libzmq does this without a word.
+    PeerRefused(Option<PeerCredentials>),
 }
 
 impl fmt::Display for HandshakeFault {
@@ -91,12 +102,14 @@ impl fmt::Display for HandshakeFault {
         match self {
             HandshakeFault::NoDetail(reason) => f.write_str(reason),
             HandshakeFault::Protocol(error) | HandshakeFault::Auth(error) => write!(f, "{error}"),
+            HandshakeFault::PeerRefused(Some(peer)) => write!(f, "{peer} is not let in"),
+            HandshakeFault::PeerRefused(None) => f.write_str("an unknown process is not let in"),
         }
     }
 }
 
 impl MonitorKind {
-    /// libzmq's number of the event.
+    /// libzmq's number of the event, or ours where it has none.
     pub fn number(&self) -> u32 {
         match self {
             MonitorKind::Connected => 0x1,
@@ -118,8 +131,9 @@ impl MonitorKind {
                 fault: HandshakeFault::Protocol(_),
             } => 0x2000,
             MonitorKind::HandshakeFailed {
-                fault: HandshakeFault::Auth(_),
+                fault: HandshakeFault::Auth(_) | HandshakeFault::PeerRefused(_),
             } => 0x4000,
+            MonitorKind::SharedMemory { .. } => 0x10_0000,
         }
     }
 }

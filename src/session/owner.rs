@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Line, MonitorEvent};
 use crate::config::{Options, SocketKind};
-use crate::transport::Link;
+use crate::transport::{Link, Memory};
 
 /// How a link came about.
 #[derive(Clone)]
@@ -21,6 +21,9 @@ pub(crate) trait LinkOwner: Send + Sync {
 
     /// The options as they are now; read anew at every attempt.
     fn options(&self) -> Options;
+
+    /// What the socket shares with its local peers.
+    fn memory(&self) -> Memory;
 
     /// A link is ready. `false` if it is not wanted (the endpoint or the socket was closed meanwhile).
     fn link_up(&self, arrival: &Arrival, link: Link) -> bool;

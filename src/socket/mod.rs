@@ -8,6 +8,7 @@ mod error;
 mod handle;
 mod hosted;
 mod kinds;
+mod loan;
 mod poller;
 mod receive;
 mod send;

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-use super::core::{Interest, WaitError};
+use super::core::{Interest, Slot, WaitError};
 use super::error::RecvError;
 use super::handle::Socket;
 use super::kinds::Receives;
@@ -22,7 +22,7 @@ impl<K: Receives> Socket<K> {
             Err(RecvError::WouldBlock) => {}
             done => return done,
         }
-        let mut slot = None;
+        let mut slot = Slot::default();
         poll_fn(|cx| core.poll_recv(cx, &mut slot)).await
     }
 

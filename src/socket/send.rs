@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Interest, WaitError};
+use super::core::{Core, Interest, Slot, WaitError};
 use super::error::{SendError, SendErrorKind};
 use super::handle::Socket;
 use super::kinds::Sends;
@@ -29,7 +29,7 @@ impl<K: Sends> Socket<K> {
             Err(error) if error.kind() == SendErrorKind::WouldBlock => Some(error.into_message()),
             done => return done,
         };
-        let mut slot = None;
+        let mut slot = Slot::default();
         poll_fn(|cx| core.poll_send(cx, &mut slot, &mut left)).await
     }
 

@@ -6,13 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
-use super::ByteStream;
+use super::{ByteStream, UnixPeer};
 
 /// A non-blocking stream socket (tcp or Unix).
 #[derive(Debug)]
 pub struct FdStream {
     fd: OwnedFd,
     peer_address: String,
+    unix: Option<UnixPeer>,
 }
 
 impl FdStream {
@@ -21,6 +22,20 @@ impl FdStream {
         FdStream {
             fd: fd.into(),
             peer_address: peer_address.into(),
+            unix: None,
+        }
+    }
+
+    /// As [`new`](Self::new), for a Unix stream socket: its peer may be refused for who it is, and asked to use
+    /// shared memory.
+    pub fn local(
+        fd: impl Into<OwnedFd>,
+        peer_address: impl Into<String>,
+        peer: UnixPeer,
+    ) -> Self {
+        FdStream {
+            unix: Some(peer),
+            ..FdStream::new(fd, peer_address)
         }
     }
 }
@@ -69,5 +84,13 @@ impl ByteStream for FdStream {
 
     fn peer_address(&self) -> String {
         self.peer_address.clone()
+    }
+
+    fn unix(&self) -> Option<&UnixPeer> {
+        self.unix.as_ref()
+    }
+
+    fn into_fd(self: Box<Self>) -> Option<OwnedFd> {
+        self.unix.is_some().then_some(self.fd)
     }
 }

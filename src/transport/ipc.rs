@@ -1,4 +1,5 @@
-//! `ipc://`: ZMTP over a Unix stream socket, as libzmq speaks it.
+//! `ipc://`: ZMTP over a Unix stream socket, as libzmq speaks it. What may follow between two of us is in
+//! `upgrade.rs`.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{BoxFuture, ByteStream, FdStream, Listener, Transport};
-use crate::config::{Endpoint, IpcAddress, Options};
+use super::{BoxFuture, ByteStream, FdStream, Listener, Transport, UnixPeer};
+use crate::config::{Endpoint, IpcAddress, Options, PeerCredentials};
 
 /// The ipc transport.
 #[derive(Debug, Default)]
@@ -133,11 +134,17 @@ fn temporary_directory() -> io::Result<PathBuf> {
 }
 
 fn wrap(stream: UnixStream) -> io::Result<Box<dyn ByteStream>> {
-    let address = match stream.peer_cred() {
-        Ok(peer) => format!(":{}:{}:{}", peer.uid(), peer.gid(), peer.pid().unwrap_or(0)),
-        Err(_) => String::new(),
+    let peer = stream.peer_cred().ok().map(|peer| PeerCredentials {
+        pid: peer.pid().unwrap_or(0),
+        uid: peer.uid(),
+        gid: peer.gid(),
+    });
+    let address = match peer {
+        Some(PeerCredentials { pid, uid, gid }) => format!(":{uid}:{gid}:{pid}"),
+        None => String::new(),
     };
-    Ok(Box::new(FdStream::new(stream.into_std()?, address)))
+    let stream = FdStream::local(stream.into_std()?, address, UnixPeer::new(peer));
+    Ok(Box::new(stream))
 }
 
 /// Removes what the listener put into the file system, unless somebody else has taken the name over.

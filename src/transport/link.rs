@@ -7,10 +7,10 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 
-use crate::config::{Endpoint, Options};
+use crate::config::{Endpoint, Options, PeerCredentials};
 
 /// A future on the heap, as object-safe traits need it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -31,6 +31,33 @@ pub trait ByteStream: AsFd + Send + Sync + fmt::Debug + 'static {
 
     /// The peer's address as people write it; empty if it has none.
     fn peer_address(&self) -> String;
+
+    /// For a Unix stream socket: who is at the other end. Whoever says so vouches that the descriptor carries the
+    /// stream's bytes as they are, and other descriptors too, and gives it away by [`into_fd`](Self::into_fd).
+    /// Such a stream obeys [`Options::ipc_peers`] and may be exchanged for shared memory.
+    fn unix(&self) -> Option<&UnixPeer> {
+        None
+    }
+
+    /// The descriptor itself, of a stream that is [`unix`](Self::unix); it stays open and non-blocking.
+    fn into_fd(self: Box<Self>) -> Option<OwnedFd> {
+        None
+    }
+}
+
+/// The other end of a Unix stream socket, to which descriptors can be passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnixPeer {
+    /// The process, if the system says which it is.
+    pub credentials: Option<PeerCredentials>,
+}
+
+impl UnixPeer {
+    /// A peer of which the system says this.
+    pub fn new(credentials: Option<PeerCredentials>) -> Self {
+        UnixPeer { credentials }
+    }
 }
 
 /// Accepts connections at one address.

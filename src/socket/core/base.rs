@@ -15,6 +15,7 @@ use crate::pattern::new_pattern;
 use crate::session::{MonitorEvent, MonitorHub, MonitorKind};
 use crate::socket::background::Background;
 use crate::socket::context::Inner;
+use crate::transport::{Loan, LoanExhausted, Memory};
 
 /// See the file's text.
 pub(crate) struct Core {
@@ -24,6 +25,8 @@ pub(crate) struct Core {
     pub(super) state: Mutex<State>,
     pub(super) signal: Arc<Signal>,
     pub(crate) monitor: MonitorHub,
+    /// What the socket shares with local peers.
+    pub(super) memory: Memory,
     /// Async calls, for the cooperative budget.
     pub(super) calls: AtomicU32,
     /// The clock will see to a flush that was left to a runtime.
@@ -44,6 +47,7 @@ impl Core {
             state: Mutex::new(State::new(kind, options, pattern)),
             signal: Arc::new(Signal::default()),
             monitor: MonitorHub::default(),
+            memory: Memory::default(),
             calls: AtomicU32::new(0),
             guarded: AtomicBool::new(false),
             ticking: AtomicBool::new(false),
@@ -82,6 +86,12 @@ impl Core {
     pub(crate) fn timeouts(&self) -> (Option<Duration>, Option<Duration>) {
         let state = self.lock();
         (state.options.send_timeout, state.options.recv_timeout)
+    }
+
+    /// A buffer in the memory shared with local peers.
+    pub(crate) fn loan(&self, len: usize) -> Result<Loan, LoanExhausted> {
+        let options = self.lock().options.shared_memory.clone();
+        self.memory.loan(len, &options)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

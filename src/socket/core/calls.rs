@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use super::base::Core;
 use super::signal::{Direction, Waiting};
 use super::sleeper::Sleeper;
+use super::spinning::Looking;
 use super::state::State;
 use crate::message::Message;
 use crate::pattern::{RecvRefusal, Refusal, SendRefusal};
@@ -59,6 +60,13 @@ impl Interest {
     pub fn is_empty(self) -> bool {
         !self.recv && !self.send
     }
+}
+
+/// How one async call waits.
+#[derive(Default)]
+pub(crate) struct Slot<'a> {
+    waiting: Option<Waiting<'a>>,
+    looking: Looking,
 }
 
 fn refused(refusal: SendRefusal) -> SendError {
@@ -111,7 +119,7 @@ impl Core {
             return Err(refused(refusal));
         }
         state.flush_dirty(&self.signal);
-        state.look(&self.signal);
+        state.look_around(&self.signal);
         let result = state.send(&self.signal, refusal.message);
         state.before_wait(&self.signal);
         self.finish(state);
@@ -158,9 +166,12 @@ impl Core {
         }
     }
 
-    /// Unlocks, after seeing to pipes that have ended.
+    /// Unlocks, after seeing to pipes that have ended and to shared memory that nobody else would look at.
     #[inline]
-    pub(super) fn finish(&self, state: parking_lot::MutexGuard<'_, State>) {
+    pub(super) fn finish(&self, mut state: parking_lot::MutexGuard<'_, State>) {
+        if !state.attended && state.pipes.anyone_awake() {
+            state.ask_to_tell(&self.signal);
+        }
         if state.pipes.has_closed() {
             self.settle(state);
         }
@@ -220,7 +231,7 @@ impl Core {
                 Ok(()) => count += 1,
                 Err(refusal) if refusal.why == Refusal::WouldBlock => {
                     state.flush_dirty(&self.signal);
-                    state.look(&self.signal);
+                    state.look_around(&self.signal);
                     match state.send(&self.signal, refusal.message) {
                         Ok(()) => count += 1,
                         Err(refusal) => break Err(refused(refusal)),
@@ -260,6 +271,11 @@ impl Core {
             recv: interest.recv && pattern.can_recv(pipes),
             send: interest.send && pattern.can_send(pipes),
         };
+        if ready.is_empty() && state.glance(&self.signal, true) {
+            // Something turned up in the last moment: the caller is not to sleep, and looks again.
+            self.signal.wake_readable();
+            self.signal.wake_writable();
+        }
         self.finish(state);
         ready
     }
@@ -268,20 +284,26 @@ impl Core {
     fn arm(&self) -> bool {
         let mut state = self.lock();
         self.lease(&mut state);
-        state.watch.as_mut().is_none_or(|watch| watch.by_caller())
+        let armed = !state.glance(&self.signal, true)
+            && state.watch.as_mut().is_none_or(|watch| watch.by_caller());
+        if !armed {
+            self.signal.want_look();
+        }
+        self.finish(state);
+        armed
     }
 
     /// Receives, or registers the task. `slot` lives as long as the caller's future.
     pub(crate) fn poll_recv<'a>(
         &'a self,
         cx: &mut Context<'_>,
-        slot: &mut Option<Waiting<'a>>,
+        slot: &mut Slot<'a>,
     ) -> Poll<Result<Message, RecvError>> {
         loop {
             match self.try_recv() {
                 Err(RecvError::WouldBlock) => ready!(self.poll_wait(cx, slot, Direction::Recv)),
                 done => {
-                    *slot = None;
+                    slot.waiting = None;
                     self.pass_on(Interest::READABLE);
                     return Poll::Ready(done);
                 }
@@ -293,7 +315,7 @@ impl Core {
     pub(crate) fn poll_send<'a>(
         &'a self,
         cx: &mut Context<'_>,
-        slot: &mut Option<Waiting<'a>>,
+        slot: &mut Slot<'a>,
         left: &mut Option<Message>,
     ) -> Poll<Result<(), SendError>> {
         while let Some(message) = left.take() {
@@ -303,7 +325,7 @@ impl Core {
                     ready!(self.poll_wait(cx, slot, Direction::Send));
                 }
                 done => {
-                    *slot = None;
+                    slot.waiting = None;
                     self.pass_on(Interest::WRITABLE);
                     return Poll::Ready(done);
                 }
@@ -330,22 +352,24 @@ impl Core {
         self.signal.wait_change()
     }
 
-    /// One step of waiting: announce, or arm and sleep. `Ready` means: try again.
+    /// One step of waiting: look for a while, announce, or arm and sleep. `Ready` means: try again.
     pub(crate) fn poll_wait<'a>(
         &'a self,
         cx: &mut Context<'_>,
-        slot: &mut Option<Waiting<'a>>,
+        slot: &mut Slot<'a>,
         direction: Direction,
     ) -> Poll<()> {
-        let Some(waiting) = slot else {
-            *slot = Some(self.signal.wait(direction));
+        let Some(waiting) = &mut slot.waiting else {
+            if !ready!(self.poll_spin(cx, &mut slot.looking)) {
+                slot.waiting = Some(self.signal.wait(direction));
+            }
             return Poll::Ready(());
         };
         if !self.arm() {
             return Poll::Ready(());
         }
         ready!(Pin::new(&mut waiting.listener).poll(cx));
-        *slot = None;
+        slot.waiting = None;
         Poll::Ready(())
     }
 
@@ -358,6 +382,12 @@ impl Core {
     ) -> Result<T, WaitError> {
         if let Some(done) = attempt() {
             return Ok(done);
+        }
+        while self.spin(deadline) {
+            if let Some(done) = attempt() {
+                self.pass_on(interest);
+                return Ok(done);
+            }
         }
         let sleeper = Sleeper::current().map_err(|_| WaitError::Exhausted)?;
         let polling = self.signal.poll_descriptor(&sleeper);
@@ -372,6 +402,7 @@ impl Core {
             if !sleep(&sleeper, &[&*descriptor], deadline)? {
                 return Err(WaitError::TimedOut);
             }
+            self.signal.want_look();
         }
     }
 
@@ -381,6 +412,12 @@ impl Core {
         if let Some(watch) = &mut state.watch {
             watch.by_thread();
         }
+        if state.glance(&self.signal, true) {
+            // Rings this thread's own bell among others, so that it does not sleep.
+            self.signal.wake_readable();
+            self.signal.wake_writable();
+        }
+        self.finish(state);
     }
 
     /// Those who wait beside us slept on when we took the event that was for all of them: if there is more to

@@ -87,6 +87,7 @@ impl Core {
 
     /// Has the context's thread watch the descriptor.
     fn rearm(&self, state: &mut State) {
+        state.ask_to_tell(&self.signal);
         while state
             .watch
             .as_mut()
@@ -94,6 +95,7 @@ impl Core {
         {
             state.look(&self.signal);
             state.flush_dirty(&self.signal);
+            state.ask_to_tell(&self.signal);
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::base::Core;
 use super::state::State;
 use crate::config::SocketKind;
-use crate::pipe::{DropReason, LaneEvent, Pipe};
+use crate::pipe::{DropReason, LaneEvent};
 use crate::socket::hosted::LingerReport;
 
 /// How long a finished link waits for the peer to finish too, so that what it had sent meanwhile does not
@@ -108,8 +108,9 @@ impl State {
         for id in self.pipes.ids() {
             while self.pipes.try_recv(id).is_some() {}
         }
+        self.glance(signal, true);
         while let Some((id, _)) = self.next_closed() {
-            drop(self.pipes.get_mut(id).and_then(Pipe::detach));
+            self.detach_lane(id);
         }
         self.has_streams()
     }

@@ -13,7 +13,7 @@ use crate::message::{Frame, Message};
 use crate::pattern::PipeEvent;
 use crate::pipe::{CloseCause, CloseKind, Packet, PeerInfo, Pipe, PipeId};
 use crate::session::{Arrival, Line, LinkOwner, MonitorEvent, MonitorKind};
-use crate::transport::Link;
+use crate::transport::{Link, Memory, SharedState};
 
 impl LinkOwner for Core {
     fn kind(&self) -> SocketKind {
@@ -22,6 +22,10 @@ impl LinkOwner for Core {
 
     fn options(&self) -> Options {
         Core::options(self)
+    }
+
+    fn memory(&self) -> Memory {
+        self.memory.clone()
     }
 
     fn link_up(&self, arrival: &Arrival, link: Link) -> bool {
@@ -40,19 +44,18 @@ impl LinkOwner for Core {
         let Some((id, new)) = self.place(&mut state, arrival, &link, &endpoint) else {
             return false;
         };
-        if state
-            .watch
-            .as_ref()
-            .is_none_or(|watch| watch.add(link.fd, id).is_err())
-        {
-            state.pipes.note_closed(
-                id,
-                CloseCause::new(CloseKind::Io, "the descriptor cannot be watched"),
-            );
-        }
         let heartbeat = state.options.heartbeat_interval;
         self.tell(&endpoint, Some(&address), MonitorKind::HandshakeSucceeded);
+        let outcome = match &link.shared {
+            SharedState::NotOffered => None,
+            SharedState::Used => Some(Ok(())),
+            SharedState::Refused(refusal) => Some(Err(refusal.clone())),
+        };
+        if let Some(outcome) = outcome {
+            self.tell(&endpoint, Some(&address), MonitorKind::SharedMemory { outcome });
+        }
         attach(&mut state, id, new, |pipe| pipe.attach(link.lane, true));
+        state.watch_lane(id, link.fd);
         state.flush_dirty(&self.signal);
         state.flush_pipe(id, &self.signal);
         if !state.attended {
@@ -133,6 +136,8 @@ impl Core {
         let fill = |info: &mut PeerInfo| {
             info.endpoint = endpoint.to_owned();
             info.address = link.address.clone();
+            info.credentials = link.credentials;
+            info.shared_memory = link.shared == SharedState::Used;
             info.kind = link.peer.kind;
             info.routing_id = link.peer.routing_id.clone();
             info.metadata = link
@@ -253,8 +258,8 @@ impl Core {
     /// A connected-side pipe outlives its link.
     fn wait_for_next_link(&self, state: &mut State, id: PipeId) {
         let hiccup = state.options.hiccup_msg.clone();
+        state.detach_lane(id);
         if let Some(pipe) = state.pipes.get_mut(id) {
-            drop(pipe.detach());
             pipe.counters.reconnects += 1;
             pipe.info.address.clear();
             if let Some(hiccup) = &hiccup {
@@ -278,9 +283,13 @@ impl Core {
             .disconnect_msg
             .clone()
             .filter(|_| !state.closed && state.kind.can_recv());
+        let speaks = |pipe: &Pipe| !pipe.info.connected_side && pipe.has_lane();
+        let farewell = farewell.filter(|_| state.pipes.get(id).is_some_and(speaks));
+        if farewell.is_some() {
+            state.detach_lane(id);
+        }
         match (farewell, state.pipes.get_mut(id)) {
-            (Some(farewell), Some(pipe)) if !pipe.info.connected_side && pipe.has_lane() => {
-                drop(pipe.detach());
+            (Some(farewell), Some(pipe)) => {
                 pipe.inject(Message::from(Frame::from(farewell)));
                 pipe.end(cause);
                 state

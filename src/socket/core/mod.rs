@@ -16,12 +16,14 @@ mod linger;
 mod links;
 mod signal;
 mod sleeper;
+mod spin;
+mod spinning;
 mod state;
 mod stats;
 mod watch;
 
 pub(crate) use base::Core;
 pub use calls::Interest;
-pub(crate) use calls::{WaitError, sleep};
+pub(crate) use calls::{Slot, WaitError, sleep};
 pub(crate) use sleeper::Sleeper;
 pub use stats::{PeerStats, SocketStats};

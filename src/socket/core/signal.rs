@@ -51,6 +51,8 @@ pub(crate) struct Signal {
     watched: AtomicBool,
     /// A caller was here lately, so the context's thread stays away.
     pub(super) leased: AtomicBool,
+    /// The descriptor was ready: what it has to tell was not asked for yet.
+    look_due: AtomicBool,
     waker: OnceLock<mio::Waker>,
     /// Asks the context's thread to look after the socket.
     pub(super) service: Notify,
@@ -128,6 +130,16 @@ impl Signal {
     /// From now on in-process peers show on the descriptor too.
     pub(super) fn show_on_descriptor(&self) {
         self.watched.store(true, Ordering::SeqCst);
+    }
+
+    /// The descriptor has something to tell.
+    pub(super) fn want_look(&self) {
+        self.look_due.store(true, Ordering::Release);
+    }
+
+    /// Whether the descriptor has something to tell; asking is taking it on.
+    pub(super) fn take_look_due(&self) -> bool {
+        self.look_due.load(Ordering::Relaxed) && self.look_due.swap(false, Ordering::Acquire)
     }
 
     pub(super) fn anyone_waiting(&self) -> bool {
@@ -223,6 +235,7 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &std::sync::Arc<Self>) {
+        self.want_look();
         if self.anyone_waiting() {
             self.readable.notify_additional(1);
             self.writable.notify_additional(1);

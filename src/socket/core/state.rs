@@ -6,17 +6,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
 use super::flush::{Advice, FlushPolicy};
 use super::signal::{Ring, Signal};
+use super::spin::{Spinner, auto_budget};
 use super::watch::{Ready, Watch};
 use crate::config::{Endpoint, Options, SocketKind};
 use crate::message::Message;
 use crate::pattern::{Pattern, PipeEvent, RecvRefusal, SendRefusal};
-use crate::pipe::{CloseCause, Counters, Flush, LaneEvent, Limits, Pipe, PipeId, Pipes};
+use crate::pipe::{
+    CloseCause, CloseKind, Counters, Flush, Glance, LaneEvent, Limits, Pipe, PipeId, Pipes,
+};
 use crate::session::Line;
 use crate::socket::background::Background;
 
@@ -24,6 +27,10 @@ use crate::socket::background::Background;
 const READ_AHEAD: usize = 64 * 1024;
 /// Receives after which the other links get a chance to be noticed.
 const LOOK_EVERY: u32 = 64;
+/// Fruitless looks at shared memory after which the kernel is asked too, on sockets that have nothing else.
+const GLANCES: u32 = 32;
+/// Rounds of news after which others get their turn.
+const ROUNDS: u32 = 16;
 
 /// A bound endpoint.
 pub(super) struct Bound {
@@ -71,6 +78,8 @@ pub(super) struct State {
     pub(super) bound: Vec<Bound>,
     pub(super) connected: Vec<Connected>,
     pub(super) lines: HashMap<PipeId, Arc<Line>>,
+    /// Descriptors of lanes over shared memory, which may stay open behind the lane's end.
+    bells: HashMap<PipeId, i32>,
     pub(super) last_endpoint: Option<Endpoint>,
     /// What went through pipes that are gone.
     pub(super) past: Counters,
@@ -80,7 +89,12 @@ pub(super) struct State {
     /// A caller was here since the last tick of the lease.
     pub(super) used: bool,
     pub(super) idle_ticks: u32,
+    /// There is, or was, a link that only the kernel tells of.
+    pub(super) streams: bool,
+    pub(super) spinner: Spinner,
+    pub(super) auto_spin: Duration,
     since_look: u32,
+    glances: u32,
     ready: Vec<Ready>,
     rings: Vec<(PipeId, Ring)>,
 }
@@ -98,13 +112,18 @@ impl State {
             bound: Vec::new(),
             connected: Vec::new(),
             lines: HashMap::new(),
+            bells: HashMap::new(),
             last_endpoint: None,
             past: Counters::default(),
             next_number: 1,
             attended: false,
             used: false,
             idle_ticks: 0,
+            streams: false,
+            spinner: Spinner::default(),
+            auto_spin: auto_budget(),
             since_look: 0,
+            glances: 0,
             ready: Vec::new(),
             rings: Vec::new(),
         }
@@ -150,7 +169,7 @@ impl State {
         if !matches!(first, Err(RecvRefusal::Empty)) {
             return first;
         }
-        self.look(signal);
+        self.look_around(signal);
         self.pattern.try_recv(&mut self.pipes)
     }
 
@@ -194,6 +213,7 @@ impl State {
 
     /// Writes what one pipe has; tells the pattern when that made room.
     pub(super) fn flush_pipe(&mut self, id: PipeId, signal: &Signal) {
+        self.pipes.rouse(id);
         let Some(pipe) = self.pipes.get_mut(id) else {
             return;
         };
@@ -230,12 +250,77 @@ impl State {
             self.ready = ready;
         }
         self.sort_inbox(signal);
+        self.glance(signal, false);
+    }
+
+    /// As [`look`](Self::look), but asks the kernel only if it has to tell something, or now and then.
+    pub(super) fn look_around(&mut self, signal: &Signal) {
+        self.glances += 1;
+        if self.streams || self.glances > GLANCES || signal.take_look_due() {
+            self.glances = 0;
+            return self.look(signal);
+        }
+        self.sort_inbox(signal);
+        self.glance(signal, false);
+    }
+
+    /// Looks for news in shared memory; `true` if there was any. With `sleep`, and for peers without news, asks them
+    /// to tell from now on.
+    pub(super) fn glance(&mut self, signal: &Signal, sleep: bool) -> bool {
+        let (mut at, mut found) = (0, false);
+        while let Some((id, news)) = self.pipes.glance(&mut at, sleep) {
+            found = true;
+            self.on_news(id, news, signal);
+        }
+        found
+    }
+
+    /// Has the peers tell of news from now on, as nobody looks. One that does not let up is left to the context's
+    /// thread, so that the caller gets on.
+    #[cold]
+    pub(super) fn ask_to_tell(&mut self, signal: &Signal) {
+        for _ in 0..ROUNDS {
+            if !self.glance(signal, true) {
+                return;
+            }
+        }
+        signal.service.notify_one();
+    }
+
+    fn on_news(&mut self, id: PipeId, news: Glance, signal: &Signal) {
+        if news.writable {
+            self.flush_pipe(id, signal);
+            self.made_room(id, signal);
+        }
+        if news.readable {
+            self.tell_readable(id, false, signal);
+        }
+    }
+
+    /// The bell of a lane over shared memory has rung, or its peer is gone.
+    fn on_bell(&mut self, id: PipeId, hangup: bool, signal: &Signal) {
+        self.pipes.rouse(id);
+        let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else {
+            return;
+        };
+        let _ = lane.on_event(LaneEvent::Readable);
+        let news = lane.glance(false).unwrap_or_default();
+        self.on_news(id, news, signal);
+        if hangup {
+            self.tell_readable(id, true, signal);
+        }
     }
 
     fn on_ready(&mut self, event: Ready, signal: &Signal) {
         let Some(pipe) = self.pipes.get_mut(event.pipe) else {
             return;
         };
+        if pipe.glances() {
+            if event.readable || event.hangup {
+                self.on_bell(event.pipe, event.hangup, signal);
+            }
+            return;
+        }
         // Bytes, because subscriptions and heartbeats are no messages.
         let depth = pipe.depth();
         let waits = depth.messages > 0 || depth.bytes > 0;
@@ -261,6 +346,11 @@ impl State {
         } else {
             LaneEvent::Readable
         });
+        self.tell_readable(id, hangup, signal);
+    }
+
+    /// Tells the pattern and those who wait that a pipe has something, or has come to its end.
+    fn tell_readable(&mut self, id: PipeId, hangup: bool, signal: &Signal) {
         self.pattern
             .on_event(&mut self.pipes, id, PipeEvent::Readable);
         if hangup || !self.attended || !self.kind.can_recv() {
@@ -383,13 +473,37 @@ impl State {
             })
     }
 
+    /// Has the descriptor of a pipe's new lane watched.
+    pub(super) fn watch_lane(&mut self, id: PipeId, fd: i32) {
+        let watched = self.watch.as_ref().is_some_and(|watch| watch.add(fd, id).is_ok());
+        if !watched {
+            let why = "the descriptor cannot be watched";
+            self.pipes.note_closed(id, CloseCause::new(CloseKind::Io, why));
+        }
+        if self.pipes.get(id).is_some_and(Pipe::glances) {
+            self.bells.insert(id, fd);
+        } else {
+            self.streams = true;
+        }
+    }
+
+    /// Takes a pipe's lane away.
+    pub(super) fn detach_lane(&mut self, id: PipeId) {
+        if let (Some(fd), Some(watch)) = (self.bells.remove(&id), &self.watch) {
+            watch.remove(fd);
+        }
+        if let Some(pipe) = self.pipes.get_mut(id) {
+            drop(pipe.detach());
+        }
+    }
+
     /// Takes a pipe out for good.
     pub(super) fn remove_pipe(&mut self, id: PipeId) {
         self.pattern
             .on_event(&mut self.pipes, id, PipeEvent::Detached);
         self.lines.remove(&id);
+        self.detach_lane(id);
         if let Some(mut pipe) = self.pipes.remove(id) {
-            drop(pipe.detach());
             // After detaching, which has counted what was cut in the middle.
             let left = pipe.depth().messages;
             pipe.counters

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::base::Core;
-use crate::config::SocketKind;
+use crate::config::{PeerCredentials, SocketKind};
 use crate::pattern::Gauges;
 use crate::pipe::{Counters, Drops, Pipe};
 
@@ -41,6 +41,10 @@ pub struct PeerStats {
     pub endpoint: String,
     /// The peer's address; `:uid:gid:pid` for ipc, empty for inproc.
     pub address: String,
+    /// The process at the other end of an ipc link, as the system knows it.
+    pub credentials: Option<PeerCredentials>,
+    /// Whether its messages go through shared memory now.
+    pub shared_memory: bool,
     /// What the peer says it is, once it has.
     pub kind: Option<SocketKind>,
     /// The peer's routing id; empty if it announced none and was given none.
@@ -77,6 +81,8 @@ impl From<&Pipe> for PeerStats {
             id: pipe.info.number,
             endpoint: pipe.info.endpoint.clone(),
             address: pipe.info.address.clone(),
+            credentials: pipe.info.credentials.filter(|_| pipe.has_lane()),
+            shared_memory: pipe.info.shared_memory && pipe.has_lane(),
             kind: pipe.info.kind,
             routing_id: pipe.routing_id().clone(),
             metadata: pipe.info.metadata.clone(),

@@ -81,6 +81,11 @@ impl Watch {
         )
     }
 
+    /// Forgets a descriptor that may stay open although its link has ended.
+    pub(super) fn remove(&self, fd: i32) {
+        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+    }
+
     /// Asks the kernel what is ready; `true` if there may be more to ask for.
     pub(super) fn look(&mut self, ready: &mut Vec<Ready>) -> bool {
         while let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO)) {

@@ -1,0 +1,70 @@
+//! Whether a caller looks for a while before it sleeps: pure.
+//!
+//! Being woken costs tens of microseconds, so looking is worth up to about as much, where something comes in that
+//! time. Where nothing does it is tried less and less often: after `n` fruitless tries in a row once in 2^n waits.
+
+use std::thread;
+use std::time::Duration;
+
+/// With [`Spin::Auto`](crate::config::Spin::Auto): about twice what waking a thread on another processor takes.
+const AUTO: Duration = Duration::from_micros(50);
+/// Fruitless tries that change nothing.
+const PATIENCE: u32 = 3;
+/// At least one wait in so many (as a power of two) is tried.
+const RAREST: u32 = 7;
+
+/// How long [`Spin::Auto`](crate::config::Spin::Auto) is for this process: not at all if it has one processor only.
+pub(super) fn auto_budget() -> Duration {
+    match thread::available_parallelism() {
+        Ok(processors) if processors.get() > 1 => AUTO,
+        _ => Duration::ZERO,
+    }
+}
+
+/// What waiting by looking has brought lately.
+#[derive(Debug, Default)]
+pub(super) struct Spinner {
+    misses: u32,
+    waits: u32,
+}
+
+impl Spinner {
+    /// Whether this wait should begin with looking.
+    pub(super) fn is_worthwhile(&mut self) -> bool {
+        self.waits = self.waits.wrapping_add(1);
+        let doubt = self.misses.saturating_sub(PATIENCE).min(RAREST);
+        self.waits.is_multiple_of(1 << doubt)
+    }
+
+    /// Something came while looking.
+    pub(super) fn hit(&mut self) {
+        self.misses = 0;
+    }
+
+    /// Nothing did.
+    pub(super) fn miss(&mut self) {
+        self.misses = self.misses.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_tried_less_and_less_but_never_given_up() {
+        let mut spinner = Spinner::default();
+        let mut tries = 0;
+        for _ in 0..10_000 {
+            if spinner.is_worthwhile() {
+                tries += 1;
+                spinner.miss();
+            }
+        }
+        let rarest = 10_000 / (1 << RAREST);
+        assert!(tries >= rarest && tries < rarest + 20, "{tries}");
+        while !spinner.is_worthwhile() {}
+        spinner.hit();
+        assert!((0..100).all(|_| spinner.is_worthwhile()));
+    }
+}

@@ -1,0 +1,221 @@
+//! The memory a socket shares with its local peers: made when it is first needed, one for all of them.
+//!
+//! Where there is no shared memory a loan is an ordinary buffer and nothing else is left of this file.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use bytes::Bytes;
+
+use crate::config::{PoolExhausted, SharedMemory};
+use crate::message::{Frame, Message};
+
+#[cfg(target_os = "linux")]
+pub(crate) use pooled::Memory;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use unpooled::Memory;
+
+/// A buffer to write a message's payload in, from [`Socket::loan`](crate::Socket::loan).
+///
+/// It lies in the memory that the socket shares with its local peers, so that sending it copies nothing: make it a
+/// [`Message`] or a [`Frame`] and send that, on this socket, as often as you like. Dropped, it goes back. It holds
+/// whatever was written there before: fill all of it.
+pub struct Loan(Buffer);
+
+enum Buffer {
+    #[cfg(target_os = "linux")]
+    Shared(crate::shm::Chunk),
+    Own(Vec<u8>),
+}
+
+impl Loan {
+    /// Cuts the buffer to its first `len` bytes; nothing happens if it is no longer than that.
+    pub fn truncate(&mut self, len: usize) {
+        match &mut self.0 {
+            #[cfg(target_os = "linux")]
+            Buffer::Shared(chunk) => chunk.truncate(len),
+            Buffer::Own(bytes) => bytes.truncate(len),
+        }
+    }
+
+    /// Whether it lies in shared memory; else it is an ordinary buffer, copied when it is sent to a local peer.
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.0, Buffer::Own(_))
+    }
+}
+
+impl Deref for Loan {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            #[cfg(target_os = "linux")]
+            Buffer::Shared(chunk) => chunk,
+            Buffer::Own(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Loan {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            #[cfg(target_os = "linux")]
+            Buffer::Shared(chunk) => chunk,
+            Buffer::Own(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Loan> for Frame {
+    fn from(loan: Loan) -> Frame {
+        match loan.0 {
+            #[cfg(target_os = "linux")]
+            Buffer::Shared(chunk) => Frame::from(Bytes::from_owner(chunk)),
+            Buffer::Own(bytes) => Frame::from(bytes),
+        }
+    }
+}
+
+impl From<Loan> for Message {
+    fn from(loan: Loan) -> Message {
+        Message::from(Frame::from(loan))
+    }
+}
+
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan")
+            .field("len", &self.len())
+            .field("shared", &self.is_shared())
+            .finish()
+    }
+}
+
+/// The pool has no room for a loan, and [`PoolExhausted::Wait`] rules ordinary buffers out. Try again when peers
+/// have given memory back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoanExhausted {
+    /// The bytes that were asked for.
+    pub len: usize,
+}
+
+impl fmt::Display for LoanExhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the pool has no {} bytes free just now", self.len)
+    }
+}
+
+impl std::error::Error for LoanExhausted {}
+
+impl Memory {
+    /// A buffer of `len` bytes; in the pool, unless that is exhausted and the options allow an ordinary one, or it is
+    /// too small for this length anyway.
+    pub(crate) fn loan(&self, len: usize, options: &SharedMemory) -> Result<Loan, LoanExhausted> {
+        if let Some(loan) = self.shared_loan(len, options) {
+            return Ok(loan);
+        }
+        let could_wait = (1..=self.size(options)).contains(&len);
+        if could_wait && options.exhausted == PoolExhausted::Wait {
+            return Err(LoanExhausted { len });
+        }
+        Ok(Loan(Buffer::Own(vec![0; len])))
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod pooled {
+    use std::sync::{Arc, OnceLock};
+
+    use bytes::Bytes;
+    use parking_lot::Mutex;
+
+    use super::{Buffer, Loan};
+    use crate::config::SharedMemory;
+    use crate::shm::{Pool, ShmError};
+
+    /// A socket's pool of chunks, if it has one yet. Clones stand for the same pool.
+    #[derive(Clone, Default)]
+    pub(crate) struct Memory {
+        shared: Arc<Shared>,
+    }
+
+    #[derive(Default)]
+    struct Shared {
+        pool: OnceLock<Result<Arc<Pool>, ShmError>>,
+        /// The last payload that was copied into a chunk, and the copy: a publisher's peers share it.
+        last: Mutex<Option<(Bytes, Bytes)>>,
+    }
+
+    impl Memory {
+        /// The pool, made at the first call with `bytes`; `None` for a socket without one (0 bytes).
+        pub(crate) fn pool(&self, bytes: usize) -> Option<Result<Arc<Pool>, ShmError>> {
+            let pool = &self.shared.pool;
+            (bytes > 0).then(|| pool.get_or_init(|| Pool::create(bytes)).clone())
+        }
+
+        /// Bytes of the pool; 0 without one.
+        pub(super) fn size(&self, options: &SharedMemory) -> usize {
+            match self.pool(options.pool_bytes) {
+                Some(Ok(pool)) => pool.len(),
+                _ => 0,
+            }
+        }
+
+        pub(super) fn shared_loan(&self, len: usize, options: &SharedMemory) -> Option<Loan> {
+            if !options.enabled {
+                return None;
+            }
+            let chunk = self.pool(options.pool_bytes)?.ok()?.take(len)?;
+            Some(Loan(Buffer::Shared(chunk)))
+        }
+
+        /// The payload in a chunk: the copy made for another peer a moment ago, or a new one; `None` if the pool is
+        /// exhausted.
+        pub(in crate::transport) fn copy(
+            &self,
+            pool: &Arc<Pool>,
+            payload: &Bytes,
+        ) -> Option<Bytes> {
+            let mut last = self.shared.last.lock();
+            if let Some((known, copy)) = &*last
+                && known.as_ptr() == payload.as_ptr()
+                && known.len() == payload.len()
+            {
+                return Some(copy.clone());
+            }
+            // Gives up the previous copy first, which may be what the pool lacks.
+            drop(last.take());
+            let mut chunk = pool.take(payload.len())?;
+            chunk.copy_from_slice(payload);
+            let copy = Bytes::from_owner(chunk);
+            *last = Some((payload.clone(), copy.clone()));
+            Some(copy)
+        }
+
+        /// The payload copied last will not be sent again.
+        #[inline]
+        pub(in crate::transport) fn forget_copy(&self) {
+            drop(self.shared.last.lock().take());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod unpooled {
+    use super::Loan;
+    use crate::config::SharedMemory;
+
+    /// No memory is shared on this system.
+    #[derive(Clone, Default)]
+    pub(crate) struct Memory;
+
+    impl Memory {
+        pub(super) fn size(&self, _options: &SharedMemory) -> usize {
+            0
+        }
+
+        pub(super) fn shared_loan(&self, _len: usize, _options: &SharedMemory) -> Option<Loan> {
+            None
+        }
+    }
+}

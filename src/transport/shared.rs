@@ -1,0 +1,423 @@
+//! The lane over shared memory: two rings, a pool of chunks on each side, and a bell.
+//!
+//! ```text
+//!   try_send ─ outgoing ─► our ring, our chunks ··· the peer reads them in place
+//!   try_recv ◄ incoming ── the peer's ring and chunks
+//!   bell: one byte on the Unix socket, only for a peer that has said it sleeps; its end is the peer's end
+//! ```
+//!
+//! All happens in the thread of whoever calls. What is put is visible to an awake peer without any call; whoever
+//! is about to wait calls [`glance`](Lane::glance) with `sleep`, which declares it and looks once more.
+//!
+//! Invariants: `told` says that the owner knows of unread packets, so neither a bell nor a glance has to tell it
+//! again; a peer's fault ends the link, and what it had sent and nobody received is lost.
+
+mod incoming;
+mod lent;
+mod outgoing;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::incoming::{Fault, Incoming};
+use self::lent::{Lent, LentOrphan};
+use self::outgoing::Outgoing;
+use super::memory::Memory;
+use crate::config::PoolExhausted;
+use crate::message::Message;
+use crate::pipe::{
+    CloseCause, CloseKind, Depth, Flush, Glance, Lane, LaneEvent, LaneIdle, Limits, Packet,
+};
+use crate::shm::{Bell, Channel, PeerPool, PeerSegment, Pool, Segment, Signal, Violation};
+use crate::zmtp::{Beat, Heartbeat};
+
+/// Rounds of listening to one bell. The system holds a few hundred single bytes of one sender, so these are as many
+/// as nobody rings for good reason.
+const MOST_ROUNDS: u32 = 64;
+
+/// See the file's text.
+pub(super) struct SharedLane {
+    // An option only because the chunks that the peer still borrows are taken out at the end.
+    out: Option<Outgoing>,
+    incoming: Incoming,
+    bell: Arc<Bell>,
+    /// The peer's watermarks for what it receives, which count together with ours.
+    peer_limits: Limits,
+    /// The owner knows that there is something to receive.
+    told: bool,
+    /// A packet that was looked at to learn whether the link has ended.
+    ahead: Option<Packet>,
+    /// The peer closed its end of the socket.
+    ended: bool,
+    broken: Option<CloseCause>,
+    heartbeat: Option<Heartbeat>,
+    /// The peer promised a sign of life within this time of each of its questions.
+    peer_ttl: Duration,
+    wants_ticks: Box<dyn Fn() + Send>,
+}
+
+/// What a lane over shared memory is made of once both sides have agreed on it.
+pub(super) struct SharedParts {
+    /// The Unix socket, which carries nothing but the bell from now on.
+    pub(super) socket: OwnedFd,
+    pub(super) local: Segment,
+    pub(super) peer: PeerSegment,
+    pub(super) memory: Memory,
+    pub(super) pool: Option<Arc<Pool>>,
+    pub(super) peer_pool: Option<Arc<PeerPool>>,
+    /// Whether received chunks are borrowed in place; else they are copied.
+    pub(super) views: bool,
+    pub(super) exhausted: PoolExhausted,
+    pub(super) limits: Limits,
+    /// The peer's receiving limits.
+    pub(super) peer_limits: Limits,
+    pub(super) conflate: bool,
+    pub(super) max_message_size: Option<u64>,
+    pub(super) heartbeat: Option<Heartbeat>,
+    pub(super) peer_ttl: Duration,
+    pub(super) wants_ticks: Box<dyn Fn() + Send>,
+}
+
+impl SharedLane {
+    pub(super) fn new(parts: SharedParts) -> Self {
+        let channel = Channel::new(
+            parts.local.map(),
+            parts.peer.map(),
+            Bell::new(parts.socket),
+        );
+        SharedLane {
+            out: Some(Outgoing::new(
+                channel.tx,
+                Lent::new(channel.returns),
+                parts.memory,
+                parts.pool,
+                parts.exhausted,
+                parts.limits.joined(parts.peer_limits),
+                parts.conflate,
+            )),
+            incoming: Incoming::new(
+                channel.rx,
+                channel.returner,
+                parts.peer_pool,
+                parts.views,
+                parts.max_message_size,
+            ),
+            bell: channel.bell,
+            peer_limits: parts.peer_limits,
+            told: false,
+            ahead: None,
+            ended: false,
+            broken: None,
+            heartbeat: parts.heartbeat,
+            peer_ttl: parts.peer_ttl,
+            wants_ticks: parts.wants_ticks,
+        }
+    }
+
+    #[inline]
+    fn ring(&self, due: bool) {
+        if due {
+            self.bell.send(Signal::Bell);
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, fault: impl Into<Fault>) {
+        let detail = fault.into().to_string();
+        self.broken
+            .get_or_insert_with(|| CloseCause::new(CloseKind::Protocol, detail));
+    }
+
+    /// Does something with the sending half; nothing if the link is broken or the peer at fault.
+    #[inline]
+    fn with_out<T>(
+        &mut self,
+        act: impl FnOnce(&mut Outgoing) -> Result<T, Violation>,
+    ) -> Option<T> {
+        if self.broken.is_some() {
+            return None;
+        }
+        match act(self.out.as_mut()?) {
+            Ok(value) => Some(value),
+            Err(violation) => {
+                self.fail(violation);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn accept(&mut self, message: &Message) -> bool {
+        match self.with_out(|out| out.accept(message)) {
+            Some(Some(due)) => {
+                self.ring(due);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self) -> Result<Packet, LaneIdle> {
+        if self.broken.is_some() {
+            return Err(self.idle());
+        }
+        match self.incoming.take() {
+            Ok((packet, due)) => {
+                self.ring(due);
+                match packet {
+                    Some(packet) => Ok(packet),
+                    None => self.empty(),
+                }
+            }
+            Err(fault) => {
+                self.fail(fault);
+                Err(self.idle())
+            }
+        }
+    }
+
+    /// There was no record: for now, or for ever.
+    #[cold]
+    fn empty(&mut self) -> Result<Packet, LaneIdle> {
+        if (self.ended || self.incoming.is_closed()) && self.broken.is_none() {
+            match self.incoming.has_record() {
+                // Published between our last look and the end.
+                Ok(true) => return self.take(),
+                Ok(false) => {
+                    self.broken = Some(CloseCause::new(
+                        CloseKind::Gone,
+                        "the peer closed the connection",
+                    ));
+                }
+                Err(fault) => self.fail(fault),
+            }
+        }
+        Err(self.idle())
+    }
+
+    fn idle(&mut self) -> LaneIdle {
+        // Of its end the owner is told by this call.
+        self.told = self.broken.is_some();
+        match &self.broken {
+            Some(cause) => LaneIdle::Closed(cause.clone()),
+            None => LaneIdle::Empty,
+        }
+    }
+
+    /// The socket is readable: the bell has rung, or the peer is gone.
+    fn hear(&mut self) {
+        let mut rounds = 0;
+        while !self.ended && self.broken.is_none() {
+            rounds += 1;
+            if rounds > MOST_ROUNDS {
+                return self.fail(Violation("a bell that does not stop"));
+            }
+            let heard = match self.bell.hear() {
+                Ok(heard) => heard,
+                Err(violation) => return self.fail(violation),
+            };
+            self.ended |= heard.end;
+            if heard.ping {
+                self.bell.send(Signal::Pong);
+            }
+            if heard.anything {
+                self.note_traffic(heard.ping);
+            } else {
+                break;
+            }
+        }
+        // The episode is over: whoever sleeps next says so anew.
+        self.incoming.end_sleep();
+        let _ = self.with_out(Outgoing::end_sleep);
+    }
+
+    fn note_traffic(&mut self, ping: bool) {
+        let now = Instant::now();
+        if ping && !self.peer_ttl.is_zero() && self.heartbeat.is_none() {
+            self.heartbeat = Some(Heartbeat::new(None, None, None, now));
+            (self.wants_ticks)();
+        }
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.on_traffic(now);
+            if ping {
+                heartbeat.on_ping(self.peer_ttl, now);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        // Unread records are no silence.
+        let talks = self.ahead.is_some() || matches!(self.incoming.has_record(), Ok(true));
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return;
+        };
+        if talks {
+            heartbeat.on_traffic(now);
+        }
+        match heartbeat.poll(now) {
+            Beat::Idle => {}
+            Beat::SendPing => self.bell.send(Signal::Ping),
+            Beat::Dead(cause) => {
+                self.broken
+                    .get_or_insert_with(|| CloseCause::new(CloseKind::Timeout, cause.to_string()));
+            }
+        }
+    }
+
+    /// Looks at one packet while nobody receives, which tells whether the link has ended.
+    fn look_ahead(&mut self) -> Option<CloseCause> {
+        if self.ahead.is_some() {
+            return None;
+        }
+        match self.take() {
+            Ok(packet) => {
+                // The owner tells its pattern after this call.
+                self.told = true;
+                self.ahead = Some(packet);
+                None
+            }
+            Err(LaneIdle::Closed(cause)) => Some(cause),
+            Err(LaneIdle::Empty) => None,
+        }
+    }
+
+    /// Whether there is something to receive that the owner does not know of.
+    fn has_unheard_of(&mut self) -> bool {
+        if self.told {
+            return false;
+        }
+        let found = match self.incoming.has_record() {
+            Ok(found) => found || self.ended || self.broken.is_some() || self.incoming.is_closed(),
+            Err(fault) => {
+                self.fail(fault);
+                true
+            }
+        };
+        self.told = found;
+        found
+    }
+
+    fn news(&mut self) -> Glance {
+        Glance {
+            readable: self.has_unheard_of(),
+            writable: self.with_out(Outgoing::has_news).unwrap_or(false),
+        }
+    }
+}
+
+impl Lane for SharedLane {
+    #[inline]
+    fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
+        match &packet {
+            Packet::Message(message) => {
+                if self.accept(message) {
+                    Ok(())
+                } else {
+                    Err(packet)
+                }
+            }
+            _ => {
+                let due = self.with_out(|out| out.control(packet));
+                self.ring(due == Some(true));
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    fn try_publish(&mut self, message: &Message) -> bool {
+        self.accept(message)
+    }
+
+    #[inline]
+    fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
+        match self.ahead.take() {
+            Some(packet) => Ok(packet),
+            None => self.take(),
+        }
+    }
+
+    fn flush(&mut self) -> Flush {
+        match self.with_out(Outgoing::flush) {
+            Some((flush, due)) => {
+                self.ring(due);
+                flush
+            }
+            None => Flush::Broken,
+        }
+    }
+
+    fn glance(&mut self, sleep: bool) -> Option<Glance> {
+        let news = self.news();
+        if !sleep || news.any() {
+            return Some(news);
+        }
+        let due = self.incoming.release();
+        self.ring(due);
+        if !self.told {
+            self.incoming.announce_sleep();
+        }
+        if let Some(out) = &mut self.out {
+            out.announce_sleep();
+        }
+        Some(self.news())
+    }
+
+    fn on_event(&mut self, event: LaneEvent) -> Option<CloseCause> {
+        match event {
+            LaneEvent::Readable | LaneEvent::Hangup => self.hear(),
+            LaneEvent::Writable => {}
+            LaneEvent::Tick(now) => self.tick(now),
+            LaneEvent::Limits(send, _) => {
+                let limits = send.joined(self.peer_limits);
+                if let Some(out) = &mut self.out {
+                    out.set_limits(limits);
+                }
+            }
+            LaneEvent::Finish => {
+                if let Some(out) = &mut self.out {
+                    out.close();
+                }
+                self.ring(true);
+            }
+            LaneEvent::Prefetch(_) => return self.look_ahead(),
+        }
+        None
+    }
+
+    fn depth(&self) -> Depth {
+        self.out.as_ref().map(Outgoing::depth).unwrap_or_default()
+    }
+
+    fn reclaim(&mut self) -> (Vec<Packet>, usize) {
+        let peer_ended = self.ended || self.incoming.is_closed();
+        let Some(out) = &mut self.out else {
+            return (Vec::new(), 0);
+        };
+        // A peer that is still there reads on, even if we go.
+        let unread = if peer_ended { out.unread() } else { 0 };
+        let (kept, cut) = out.reclaim();
+        (kept, cut + unread)
+    }
+}
+
+impl Drop for SharedLane {
+    fn drop(&mut self) {
+        let Some(mut out) = self.out.take() else {
+            return;
+        };
+        out.close();
+        self.incoming.release();
+        self.bell.send(Signal::Bell);
+        let (mut lent, pool) = out.into_lent();
+        let Some(pool) = pool else { return };
+        let _ = lent.take_back();
+        if !lent.is_empty() && !self.bell.is_abandoned() {
+            let bell = self.bell.clone();
+            pool.adopt_orphan(Box::new(LentOrphan { lent, bell }));
+        }
+        pool.settle_orphans();
+    }
+}
