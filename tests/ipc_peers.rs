@@ -130,7 +130,8 @@ fn others_are_turned_away_before_a_byte_is_said() {
     let context = context();
     let pull = pull_with(&context, |o| o.ipc_peers = a_filter_against_us());
     let mut monitor = pull.monitor();
-    pull.bind(format!("ipc://{}", path.display())).expect("bind");
+    pull.bind(format!("ipc://{}", path.display()))
+        .expect("bind");
     let mut peer = UnixStream::connect(&path).expect("connect");
     let mut said = Vec::new();
     peer.read_to_end(&mut said).expect("the end");

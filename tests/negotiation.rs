@@ -104,8 +104,16 @@ fn shared_memory_without_a_pool() {
     let without = |o: &mut Options| o.shared_memory.pool_bytes = 0;
     for (of_a, of_b) in [(true, true), (true, false), (false, true)] {
         let context = context();
-        let a = pair_with(&context, |o| if of_a { without(o) });
-        let b = pair_with(&context, |o| if of_b { without(o) });
+        let a = pair_with(&context, |o| {
+            if of_a {
+                without(o)
+            }
+        });
+        let b = pair_with(&context, |o| {
+            if of_b {
+                without(o)
+            }
+        });
         marry(&a, &b, &ipc().next().expect("an address"));
         assert!(shared(&a) && shared(&b));
         talk(&a, &b);
@@ -231,7 +239,10 @@ fn numbers(of: &[u64]) -> Vec<u8> {
 fn shm_hello(pool: u64) -> Vec<u8> {
     let page = rustix::param::page_size() as u64;
     let kind = 8;
-    command("X-SHM-HELLO", &numbers(&[1 | page << 32, RING, pool, 0, 0, 0, kind]))
+    command(
+        "X-SHM-HELLO",
+        &numbers(&[1 | page << 32, RING, pool, 0, 0, 0, kind]),
+    )
 }
 
 fn segment(pool: u64, descriptors: u64) -> Vec<u8> {
@@ -274,7 +285,10 @@ impl Raw {
         let mut name = self.read(usize::from(header[1]));
         let rest = name.split_off(1);
         let (name, body) = rest.split_at(usize::from(name[0]));
-        (String::from_utf8(name.to_vec()).expect("text"), body.to_vec())
+        (
+            String::from_utf8(name.to_vec()).expect("text"),
+            body.to_vec(),
+        )
     }
 
     fn expect(&mut self, name: &str) -> Vec<u8> {
@@ -304,7 +318,8 @@ impl Raw {
 fn server(context: &Context, change: impl FnOnce(&mut Options)) -> (Pull, Monitor, PathBuf) {
     let pull = Pull::with_options(context, options(change)).expect("options");
     let (monitor, path) = (pull.monitor(), path());
-    pull.bind(format!("ipc://{}", path.display())).expect("bind");
+    pull.bind(format!("ipc://{}", path.display()))
+        .expect("bind");
     (pull, monitor, path)
 }
 
@@ -382,7 +397,10 @@ fn bad_descriptors_are_refused_and_closed() {
     let size = HEAD + RING;
     is_bad(vec![memory(name, size, SealFlags::empty())], "not sealed");
     for seal in SEALS.iter().filter(|seal| *seal != SealFlags::SEAL) {
-        is_bad(vec![memory(name, size, SEALS.difference(seal))], "not sealed");
+        is_bad(
+            vec![memory(name, size, SEALS.difference(seal))],
+            "not sealed",
+        );
     }
     let unfinished = SEALS.difference(SealFlags::SEAL);
     is_bad(vec![memory(name, size, unfinished)], "not sealed");

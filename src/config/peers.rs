@@ -47,8 +47,7 @@ pub struct IpcPeers {
 impl IpcPeers {
     /// Whether a peer is let in. One that the system says nothing about is let in only where anybody is.
     pub fn allow(&self, peer: Option<PeerCredentials>) -> bool {
-        let anybody =
-            self.users.is_empty() && self.groups.is_empty() && self.processes.is_empty();
+        let anybody = self.users.is_empty() && self.groups.is_empty() && self.processes.is_empty();
         let listed = |peer: PeerCredentials| {
             self.users.contains(&peer.uid)
                 || self.groups.contains(&peer.gid)
@@ -92,8 +91,10 @@ mod tests {
     #[test]
     fn who_is_not_known_is_nobody_in_particular() {
         assert!(IpcPeers::default().allow(None));
-        let mut peers = IpcPeers::default();
-        peers.processes = vec![0];
+        let peers = IpcPeers {
+            processes: vec![0],
+            ..IpcPeers::default()
+        };
         assert!(!peers.allow(None));
         let hidden = PeerCredentials { pid: 0, ..PEER };
         assert!(!peers.allow(Some(hidden)));

@@ -322,7 +322,10 @@ impl fmt::Display for OptionError {
                 "option metadata: {name:?} is not X- followed by letters, digits, '-', '_', '.' or '+'"
             ),
             Self::ReservedMetadataName { name } => {
-                write!(f, "option metadata: the name {name:?} is used by the library")
+                write!(
+                    f,
+                    "option metadata: the name {name:?} is used by the library"
+                )
             }
             Self::BadSize { option, size, rule } => {
                 write!(f, "option {option}: {size} bytes is not {rule}")

@@ -19,6 +19,8 @@ mod memfd;
 mod pages;
 mod pool;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub(crate) use bell::{Bell, Signal};

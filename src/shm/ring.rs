@@ -203,7 +203,7 @@ impl Producer {
     /// Its position lies before what it said last, or behind what was published; its counts likewise.
     pub(crate) fn refresh(&mut self) -> Result<(), Violation> {
         let head = self.peer.load(Slot::Head);
-        if head < self.head || head > self.published || head % 8 != 0 {
+        if head < self.head || head > self.published || !head.is_multiple_of(8) {
             return Err(Violation("an impossible position in the ring it reads"));
         }
         // Stored before the head, so at least what belongs to it.
@@ -334,7 +334,7 @@ impl Consumer {
             return Ok(true);
         }
         let tail = self.peer.load(Slot::Tail);
-        if tail < self.tail || tail - self.head > self.area.capacity() || tail % 8 != 0 {
+        if tail < self.tail || tail - self.head > self.area.capacity() || !tail.is_multiple_of(8) {
             return Err(Violation("an impossible position in the ring it writes"));
         }
         self.tail = tail;

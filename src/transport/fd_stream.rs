@@ -28,11 +28,7 @@ impl FdStream {
 
     /// As [`new`](Self::new), for a Unix stream socket: its peer may be refused for who it is, and asked to use
     /// shared memory.
-    pub fn local(
-        fd: impl Into<OwnedFd>,
-        peer_address: impl Into<String>,
-        peer: UnixPeer,
-    ) -> Self {
+    pub fn local(fd: impl Into<OwnedFd>, peer_address: impl Into<String>, peer: UnixPeer) -> Self {
         FdStream {
             unix: Some(peer),
             ..FdStream::new(fd, peer_address)

@@ -40,5 +40,3 @@ pub use memory::{Loan, LoanExhausted};
 pub(crate) use refusal::SharedState;
 pub use refusal::UpgradeRefusal;
 pub use tcp::Tcp;
-#[cfg(not(target_os = "linux"))]
-pub(crate) use upgrade_io::Memory;

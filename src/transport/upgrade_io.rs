@@ -28,7 +28,7 @@ use super::{ByteStream, HandshakeFailure, Memory, UpgradeRefusal};
 use crate::config::{Options, PeerCredentials, SocketKind, Views};
 use crate::pipe::{Lane, Limits};
 use crate::shm::{PeerPool, PeerSegment, Pool, SEGMENT_HEAD, Segment, ShmError};
-use crate::zmtp::Heartbeat;
+use crate::zmtp::{Heartbeat, ProtocolError};
 
 /// Descriptors that are told apart from each other; more are lost, and refused for that.
 const MOST_DESCRIPTORS: usize = 4;
@@ -110,25 +110,24 @@ pub(super) async fn upgrade<S: AsFd + AsRawFd>(
             Step::Over => break,
         }
     }
-    let parts = (talk.outcome(), talk.peer().cloned(), mine, theirs);
-    Ok(match parts {
+    match (talk.outcome(), talk.peer().cloned(), mine, theirs) {
         (Some(Ok(())), Some(peer_hello), Some(mut mine), Some(theirs)) => {
             mine.segment.close_fd();
-            Upgraded::Agreed(Box::new(Agreed {
+            Ok(Upgraded::Agreed(Box::new(Agreed {
                 local: mine.segment,
                 pool: mine.pool,
                 peer: theirs.segment,
                 peer_pool: theirs.pool,
                 peer_hello,
-            }))
+            })))
         }
-        (outcome, ..) => Upgraded::Stays {
-            refusal: outcome
-                .and_then(Result::err)
-                .unwrap_or(UpgradeRefusal::Policy),
+        (Some(Err(refusal)), ..) => Ok(Upgraded::Stays {
+            refusal,
             leftover: talk.into_leftover(),
-        },
-    })
+        }),
+        // Not reached: who agrees has both memories. A link that one end takes for something else would be worse.
+        _ => Err(ProtocolError::HandshakeIncomplete.into()),
+    }
 }
 
 impl Side<'_> {
@@ -295,9 +294,8 @@ fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) ->
     }
     let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
     let slices = [IoSlice::new(bytes)];
-    let sent = rustix::io::retry_on_intr(|| {
-        rustix::net::sendmsg(socket, &slices, &mut control, flags)
-    });
+    let sent =
+        rustix::io::retry_on_intr(|| rustix::net::sendmsg(socket, &slices, &mut control, flags));
     Ok(sent?)
 }
 
@@ -324,10 +322,7 @@ async fn read<S: AsFd + AsRawFd>(
 }
 
 /// The bytes read, the descriptors that came with them, and whether some were lost.
-fn receive(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> io::Result<(usize, Vec<OwnedFd>, bool)> {
+fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>, bool)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;

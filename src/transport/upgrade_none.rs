@@ -1,4 +1,4 @@
-//! Takes the place of `upgrade_io.rs` and `memory.rs` on systems without shared memory: nothing is ever agreed on.
+//! Takes the place of `upgrade_io.rs` on systems without shared memory: nothing is ever agreed on.
 
 use std::convert::Infallible;
 use std::io;
@@ -6,14 +6,10 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use tokio::io::unix::AsyncFd;
 
-use super::{ByteStream, HandshakeFailure, UpgradeRefusal};
+use super::{ByteStream, HandshakeFailure, Memory, UpgradeRefusal};
 use crate::config::{Options, PeerCredentials, SocketKind};
 use crate::pipe::Lane;
 use crate::zmtp::Heartbeat;
-
-/// A socket has none.
-#[derive(Clone, Default)]
-pub(crate) struct Memory;
 
 /// As on Linux.
 #[allow(dead_code)]

@@ -125,7 +125,8 @@ fn converse(a: &mut Side, b: &mut Side, piece: usize) {
                     let wants = to.talk.wants();
                     assert!(wants > 0, "somebody wrote past the end");
                     let (now, later) = rest.split_at(wants.min(rest.len()));
-                    to.take(now, std::mem::take(&mut descriptors)).expect("sound");
+                    to.take(now, std::mem::take(&mut descriptors))
+                        .expect("sound");
                     rest = later;
                 }
             }
@@ -208,7 +209,11 @@ fn each_refusal_is_heard_by_its_code() {
 
     let (a, mut b) = pair();
     b.segment += 4096;
-    let text = format!("a segment of {} bytes, not {}", HEAD + RING + 4096, HEAD + RING);
+    let text = format!(
+        "a segment of {} bytes, not {}",
+        HEAD + RING + 4096,
+        HEAD + RING
+    );
     refused(a, b, &UpgradeRefusal::BadParameter(text));
 
     let (a, mut b) = pair();
@@ -284,17 +289,35 @@ fn versions_features_and_lengths_are_looked_at() {
     // Another version may have another length.
     let mut longer = [hello, &[9; 100]].concat();
     longer[0] = 2;
-    assert_eq!(answer_to_hello(&longer), UpgradeRefusal::Version { theirs: 2 });
-    assert_eq!(answer_to_hello(&[0, 1]), UpgradeRefusal::Version { theirs: 256 });
+    assert_eq!(
+        answer_to_hello(&longer),
+        UpgradeRefusal::Version { theirs: 2 }
+    );
+    assert_eq!(
+        answer_to_hello(&[0, 1]),
+        UpgradeRefusal::Version { theirs: 256 }
+    );
 
     let mut features = hello.to_vec();
     features[3] = 0x80;
-    assert_eq!(answer_to_hello(&features), UpgradeRefusal::Features { unknown: 0x8000 });
+    assert_eq!(
+        answer_to_hello(&features),
+        UpgradeRefusal::Features { unknown: 0x8000 }
+    );
     let mut padding = hello.to_vec();
     padding[55] = 1;
-    for senseless in [&[][..], &[1], &hello[..55], &[hello, &[0]].concat(), &padding] {
+    for senseless in [
+        &[][..],
+        &[1],
+        &hello[..55],
+        &[hello, &[0]].concat(),
+        &padding,
+    ] {
         let refusal = answer_to_hello(senseless);
-        assert!(matches!(refusal, UpgradeRefusal::BadParameter(_)), "{refusal:?}");
+        assert!(
+            matches!(refusal, UpgradeRefusal::BadParameter(_)),
+            "{refusal:?}"
+        );
     }
 }
 
@@ -356,7 +379,8 @@ fn descriptors_at_any_other_time_are_dropped() {
         let (mut a, b) = pair();
         for (place, byte) in script.iter().enumerate() {
             let count = if place == at { 2 } else { 0 };
-            a.take(&[*byte], vec![b.sent.clone(); count]).expect("sound");
+            a.take(&[*byte], vec![b.sent.clone(); count])
+                .expect("sound");
             let kept = Rc::strong_count(&b.sent) - 1;
             assert!(kept == 0 || at == segment_at, "{at} {place}");
             a.run(usize::MAX);

@@ -159,7 +159,7 @@ impl Sizes {
             let text = format!("a segment of {} bytes, not {expected}", sizes.segment);
             return Err(UpgradeRefusal::BadParameter(text));
         }
-        if sizes.pool % u64::from(terms.hello.page_size.max(1)) != 0 {
+        if !sizes.pool.is_multiple_of(u64::from(terms.hello.page_size)) {
             let text = format!("a pool of {} bytes", sizes.pool);
             return Err(UpgradeRefusal::BadParameter(text));
         }

@@ -52,7 +52,8 @@ impl LinkOwner for Core {
             SharedState::Refused(refusal) => Some(Err(refusal.clone())),
         };
         if let Some(outcome) = outcome {
-            self.tell(&endpoint, Some(&address), MonitorKind::SharedMemory { outcome });
+            let kind = MonitorKind::SharedMemory { outcome };
+            self.tell(&endpoint, Some(&address), kind);
         }
         attach(&mut state, id, new, |pipe| pipe.attach(link.lane, true));
         state.watch_lane(id, link.fd);

@@ -224,7 +224,7 @@ impl State {
             pipe.feed();
             result = pipe.lane_mut().map_or(Flush::Done, |lane| lane.flush());
         }
-        if result == Flush::Done && waited {
+        if result == Flush::Done && waited && !pipe.has_pending() {
             self.made_room(id, signal);
         }
     }
