@@ -146,8 +146,7 @@ impl ReadTurns {
 mod upgrade {
     use crate::config::SocketKind;
     use crate::transport::UpgradeRefusal;
-    use crate::transport::upgrade::{Arrived, Step, Upgrade};
-    use crate::transport::upgrade_wire::{Hello, Terms};
+    use crate::transport::upgrade::{Arrived, Hello, Step, Terms, Upgrade};
     use crate::zmtp::ProtocolError;
 
     /// One side of the upgrade to shared memory, a PULL whose peer is a PUSH. What is a descriptor is up to the

@@ -51,5 +51,5 @@ pub use message::{Frame, Message};
 pub use pipe::{DropReason, Drops};
 pub use session::{HandshakeFault, Monitor, MonitorError, MonitorEvent, MonitorKind};
 pub use socket::*;
-pub use transport::{Loan, LoanExhausted, UpgradeRefusal};
+pub use transport::{Loan, LoanExhausted, PoolStats, UpgradeRefusal};
 pub use zmtp::{Blame, ProtocolError};

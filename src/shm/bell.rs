@@ -86,7 +86,9 @@ impl Bell {
             tv_nsec: 0,
         };
         rustix::event::poll(&mut watched, Some(&now)).is_ok()
-            && watched[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+            && watched[0]
+                .revents()
+                .intersects(PollFlags::HUP | PollFlags::ERR)
     }
 }
 

@@ -13,8 +13,6 @@ use rustix::io::Errno;
 /// Why shared memory was not made, or not accepted from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ShmError {
-    /// The descriptor is no regular file (a pipe, a socket, a device).
-    NotAFile,
     /// The file is not in the kernel's own memory file system: pages of other files may fail when touched.
     NotTmpfs,
     /// The file has another size than its sender said.
@@ -62,7 +60,6 @@ impl ShmError {
 impl fmt::Display for ShmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAFile => write!(f, "the descriptor is not a regular file"),
             Self::NotTmpfs => write!(f, "the file is not in memory (tmpfs)"),
             Self::WrongSize { announced, found } => {
                 write!(f, "the file has {found} bytes instead of {announced}")

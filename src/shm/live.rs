@@ -185,7 +185,9 @@ mod model {
         }
 
         fn word(&self, slot: Slot) -> &AtomicU64 {
-            let place = WORDS.iter().position(|known| *known as usize == slot as usize);
+            let place = WORDS
+                .iter()
+                .position(|known| *known as usize == slot as usize);
             &self.words[place.expect("a known word")]
         }
 

@@ -13,7 +13,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, MemfdFlags, SealFlags};
+use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::process::Resource;
 
@@ -132,25 +132,23 @@ fn check(
     limit: u64,
     mirror_from: Option<usize>,
 ) -> Result<usize, ShmError> {
-    // First, because the size below is final only if the seals were there before it was read. Bits are tested and not
+    // First, because the size below is final only if the seals were there before it was read, and because this call
+    // asks no file system, which could keep us waiting: only files in memory have all four. Bits are tested and not
     // errors: a plain file in /dev/shm has no error here, but one seal.
     let found = match rustix::fs::fcntl_get_seals(fd) {
         Err(Errno::INVAL) => SealFlags::empty(),
         found => found.map_err(ShmError::system("F_GET_SEALS"))?,
     };
-    let stat = rustix::fs::fstat(fd).map_err(ShmError::system("fstat"))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(ShmError::NotAFile);
-    }
-    let system = rustix::fs::fstatfs(fd).map_err(ShmError::system("fstatfs"))?;
-    if system.f_type as u64 != TMPFS_MAGIC {
-        return Err(ShmError::NotTmpfs);
-    }
     let missing = seals().difference(found);
     if !missing.is_empty() {
         return Err(ShmError::NotSealed {
             missing: missing.bits(),
         });
+    }
+    let stat = rustix::fs::fstat(fd).map_err(ShmError::system("fstat"))?;
+    let system = rustix::fs::fstatfs(fd).map_err(ShmError::system("fstatfs"))?;
+    if system.f_type as u64 != TMPFS_MAGIC {
+        return Err(ShmError::NotTmpfs);
     }
     let size = stat.st_size as u64;
     if size != announced {

@@ -226,8 +226,7 @@ impl Producer {
         let len = record_len(payload.len());
         assert!(len <= self.free(), "asked for before");
         let flags = if more { MORE } else { 0 };
-        let header =
-            payload.len() as u64 | u64::from(kind as u8) << 32 | u64::from(flags) << 40;
+        let header = payload.len() as u64 | u64::from(kind as u8) << 32 | u64::from(flags) << 40;
         self.area.write(self.tail, header, payload);
         self.tail += len as u64;
     }
@@ -264,8 +263,10 @@ impl Producer {
         if !self.sleep.is_announced() {
             let head = self.head + self.area.capacity() / 4;
             self.own.store(Slot::WakeHead, head, Ordering::Relaxed);
-            self.own.store(Slot::WakeMessages, wanted.messages, Ordering::Relaxed);
-            self.own.store(Slot::WakeBytes, wanted.bytes, Ordering::Relaxed);
+            self.own
+                .store(Slot::WakeMessages, wanted.messages, Ordering::Relaxed);
+            self.own
+                .store(Slot::WakeBytes, wanted.bytes, Ordering::Relaxed);
         }
         self.sleep.announce(&self.own, Slot::TxSleep);
     }

@@ -12,9 +12,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::failure::HandshakeFailure;
-use super::refusal::SharedState;
 use super::stream::{StreamLane, StreamParts};
-use super::upgrade_io::{Agreed, Side, Upgraded, upgrade};
+use super::upgrade::{Agreed, SharedState, Side, Upgraded, upgrade};
 use super::{ByteStream, Memory};
 use crate::config::{Options, PeerCredentials, SHM_PROPERTY, SocketKind};
 use crate::pipe::{Lane, Limits};

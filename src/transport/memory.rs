@@ -5,6 +5,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+#[cfg(target_os = "linux")]
 use bytes::Bytes;
 
 use crate::config::{PoolExhausted, SharedMemory};
@@ -91,6 +92,18 @@ impl fmt::Debug for Loan {
     }
 }
 
+/// The memory of a socket from which large messages are read in place; see [`SocketStats::pool`](crate::SocketStats).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// Bytes that nobody holds.
+    pub free: usize,
+    /// Pieces of it that are held: loans, messages under way, and what peers have not given back.
+    pub chunks: usize,
+}
+
 /// The pool has no room for a loan, and [`PoolExhausted::Wait`] rules ordinary buffers out. Try again when peers
 /// have given memory back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +142,7 @@ mod pooled {
     use bytes::Bytes;
     use parking_lot::Mutex;
 
-    use super::{Buffer, Loan};
+    use super::{Buffer, Loan, PoolStats};
     use crate::config::SharedMemory;
     use crate::shm::{Pool, ShmError};
 
@@ -151,6 +164,16 @@ mod pooled {
         pub(crate) fn pool(&self, bytes: usize) -> Option<Result<Arc<Pool>, ShmError>> {
             let pool = &self.shared.pool;
             (bytes > 0).then(|| pool.get_or_init(|| Pool::create(bytes)).clone())
+        }
+
+        /// The pool as it is now, if it was made.
+        pub(crate) fn stats(&self) -> Option<PoolStats> {
+            let pool = self.shared.pool.get()?.as_ref().ok()?;
+            Some(PoolStats {
+                bytes: pool.len(),
+                free: pool.free_bytes(),
+                chunks: pool.live_chunks(),
+            })
         }
 
         /// Bytes of the pool; 0 without one.
@@ -202,7 +225,7 @@ mod pooled {
 
 #[cfg(not(target_os = "linux"))]
 mod unpooled {
-    use super::Loan;
+    use super::{Loan, PoolStats};
     use crate::config::SharedMemory;
 
     /// No memory is shared on this system.
@@ -210,6 +233,10 @@ mod unpooled {
     pub(crate) struct Memory;
 
     impl Memory {
+        pub(crate) fn stats(&self) -> Option<PoolStats> {
+            None
+        }
+
         pub(super) fn size(&self, _options: &SharedMemory) -> usize {
             0
         }

@@ -2,7 +2,7 @@
 //!
 //! A [`Transport`] turns an address into byte streams; ZMTP on such a stream becomes a lane
 //! (`stream.rs`). `inproc` has no bytes: its lane hands messages over in memory. Two ends of a Unix socket may
-//! agree to hand them over in shared memory (`upgrade.rs`, `shared.rs`).
+//! agree to hand them over in shared memory (`upgrade/`, `shared.rs`).
 
 mod buffers;
 mod failure;
@@ -12,22 +12,11 @@ mod inproc;
 mod ipc;
 mod link;
 mod memory;
-mod refusal;
 #[cfg(target_os = "linux")]
 mod shared;
 mod stream;
 mod tcp;
-#[cfg(target_os = "linux")]
 pub(crate) mod upgrade;
-#[cfg(target_os = "linux")]
-mod upgrade_io;
-#[cfg(not(target_os = "linux"))]
-#[path = "upgrade_none.rs"]
-mod upgrade_io;
-#[cfg(all(test, target_os = "linux"))]
-mod upgrade_tests;
-#[cfg(target_os = "linux")]
-pub(crate) mod upgrade_wire;
 
 pub(crate) use failure::HandshakeFailure;
 pub use fd_stream::FdStream;
@@ -36,7 +25,7 @@ pub(crate) use inproc::{InprocEnd, inproc_pair};
 pub use ipc::Ipc;
 pub use link::{BoxFuture, ByteStream, Listener, Transport, UnixPeer};
 pub(crate) use memory::Memory;
-pub use memory::{Loan, LoanExhausted};
-pub(crate) use refusal::SharedState;
-pub use refusal::UpgradeRefusal;
+pub use memory::{Loan, LoanExhausted, PoolStats};
 pub use tcp::Tcp;
+pub(crate) use upgrade::SharedState;
+pub use upgrade::UpgradeRefusal;

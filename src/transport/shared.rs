@@ -20,7 +20,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::incoming::{Fault, Incoming};
+use self::incoming::{Fault, Incoming, Nothing};
 use self::lent::{Lent, LentOrphan};
 use self::outgoing::Outgoing;
 use super::memory::Memory;
@@ -37,7 +37,7 @@ use crate::zmtp::{Beat, Heartbeat};
 const MOST_ROUNDS: u32 = 64;
 
 /// See the file's text.
-pub(super) struct SharedLane {
+pub(in crate::transport) struct SharedLane {
     // An option only because the chunks that the peer still borrows are taken out at the end.
     out: Option<Outgoing>,
     incoming: Incoming,
@@ -58,34 +58,30 @@ pub(super) struct SharedLane {
 }
 
 /// What a lane over shared memory is made of once both sides have agreed on it.
-pub(super) struct SharedParts {
+pub(in crate::transport) struct SharedParts {
     /// The Unix socket, which carries nothing but the bell from now on.
-    pub(super) socket: OwnedFd,
-    pub(super) local: Segment,
-    pub(super) peer: PeerSegment,
-    pub(super) memory: Memory,
-    pub(super) pool: Option<Arc<Pool>>,
-    pub(super) peer_pool: Option<Arc<PeerPool>>,
+    pub(in crate::transport) socket: OwnedFd,
+    pub(in crate::transport) local: Segment,
+    pub(in crate::transport) peer: PeerSegment,
+    pub(in crate::transport) memory: Memory,
+    pub(in crate::transport) pool: Option<Arc<Pool>>,
+    pub(in crate::transport) peer_pool: Option<Arc<PeerPool>>,
     /// Whether received chunks are borrowed in place; else they are copied.
-    pub(super) views: bool,
-    pub(super) exhausted: PoolExhausted,
-    pub(super) limits: Limits,
+    pub(in crate::transport) views: bool,
+    pub(in crate::transport) exhausted: PoolExhausted,
+    pub(in crate::transport) limits: Limits,
     /// The peer's receiving limits.
-    pub(super) peer_limits: Limits,
-    pub(super) conflate: bool,
-    pub(super) max_message_size: Option<u64>,
-    pub(super) heartbeat: Option<Heartbeat>,
-    pub(super) peer_ttl: Duration,
-    pub(super) wants_ticks: Box<dyn Fn() + Send>,
+    pub(in crate::transport) peer_limits: Limits,
+    pub(in crate::transport) conflate: bool,
+    pub(in crate::transport) max_message_size: Option<u64>,
+    pub(in crate::transport) heartbeat: Option<Heartbeat>,
+    pub(in crate::transport) peer_ttl: Duration,
+    pub(in crate::transport) wants_ticks: Box<dyn Fn() + Send>,
 }
 
 impl SharedLane {
-    pub(super) fn new(parts: SharedParts) -> Self {
-        let channel = Channel::new(
-            parts.local.map(),
-            parts.peer.map(),
-            Bell::new(parts.socket),
-        );
+    pub(in crate::transport) fn new(parts: SharedParts) -> Self {
+        let channel = Channel::new(parts.local.map(), parts.peer.map(), Bell::new(parts.socket));
         SharedLane {
             out: Some(Outgoing::new(
                 channel.tx,
@@ -163,24 +159,23 @@ impl SharedLane {
         if self.broken.is_some() {
             return Err(self.idle());
         }
-        match self.incoming.take() {
-            Ok((packet, due)) => {
-                self.ring(due);
-                match packet {
-                    Some(packet) => Ok(packet),
-                    None => self.empty(),
-                }
-            }
-            Err(fault) => {
-                self.fail(fault);
-                Err(self.idle())
-            }
+        let taken = self.incoming.take();
+        if self.incoming.ring_due {
+            self.incoming.ring_due = false;
+            self.bell.send(Signal::Bell);
+        }
+        match taken {
+            Ok(packet) => Ok(packet),
+            Err(nothing) => self.no_packet(nothing),
         }
     }
 
-    /// There was no record: for now, or for ever.
+    /// There was no packet: for now, or for ever.
     #[cold]
-    fn empty(&mut self) -> Result<Packet, LaneIdle> {
+    fn no_packet(&mut self, nothing: Nothing) -> Result<Packet, LaneIdle> {
+        if let (Nothing::Ever, Some(fault)) = (nothing, self.incoming.fault) {
+            self.fail(fault);
+        }
         if (self.ended || self.incoming.is_closed()) && self.broken.is_none() {
             match self.incoming.has_record() {
                 // Published between our last look and the end.

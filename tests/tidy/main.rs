@@ -19,7 +19,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pipe", &["message", "config"]),
     ("routing", &["message"]),
     ("pattern", &["routing", "pipe", "message", "config"]),
-    ("transport", &["pipe", "zmtp", "message", "config"]),
+    ("shm", &[]),
+    ("transport", &["pipe", "shm", "zmtp", "message", "config"]),
     ("session", &["transport", "pipe", "zmtp", "config"]),
     (
         "socket",

@@ -475,10 +475,14 @@ impl State {
 
     /// Has the descriptor of a pipe's new lane watched.
     pub(super) fn watch_lane(&mut self, id: PipeId, fd: i32) {
-        let watched = self.watch.as_ref().is_some_and(|watch| watch.add(fd, id).is_ok());
+        let watched = self
+            .watch
+            .as_ref()
+            .is_some_and(|watch| watch.add(fd, id).is_ok());
         if !watched {
             let why = "the descriptor cannot be watched";
-            self.pipes.note_closed(id, CloseCause::new(CloseKind::Io, why));
+            self.pipes
+                .note_closed(id, CloseCause::new(CloseKind::Io, why));
         }
         if self.pipes.get(id).is_some_and(Pipe::glances) {
             self.bells.insert(id, fd);

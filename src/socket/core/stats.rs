@@ -6,6 +6,7 @@ use super::base::Core;
 use crate::config::{PeerCredentials, SocketKind};
 use crate::pattern::Gauges;
 use crate::pipe::{Counters, Drops, Pipe};
+use crate::transport::PoolStats;
 
 /// What went through a socket since it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct SocketStats {
     pub queued_out: usize,
     /// Distinct topics subscribed to.
     pub topics: usize,
+    /// The memory that local peers read large messages in; `None` until it is needed.
+    pub pool: Option<PoolStats>,
     /// The peers as they are now.
     pub peers: Vec<PeerStats>,
 }
@@ -123,6 +126,7 @@ impl Core {
             reconnects: sum.reconnects,
             queued_out: peers.iter().map(|peer| peer.queued_out).sum(),
             topics: state.pattern.gauges().topics,
+            pool: self.memory.stats(),
             peers,
         };
         self.finish(state);

@@ -10,9 +10,7 @@ use bytes::Bytes;
 
 use crate::message::{Frame, Message};
 use crate::pipe::Packet;
-use crate::shm::{
-    Consumer, PeerPool, Record, RecordKind, Returner, View, Violation, ticket,
-};
+use crate::shm::{Consumer, PeerPool, Record, RecordKind, Returner, View, Violation, ticket};
 
 /// Frames of one message, as for other transports.
 const MAX_FRAMES: usize = 1 << 20;
@@ -38,13 +36,31 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Violation(violation) => {
-                write!(f, "the peer broke the rules of shared memory: {}", violation.0)
+                write!(
+                    f,
+                    "the peer broke the rules of shared memory: {}",
+                    violation.0
+                )
             }
             Fault::TooLarge { size, limit } => {
-                write!(f, "a frame of {size} bytes, larger than max_message_size ({limit})")
+                write!(
+                    f,
+                    "a frame of {size} bytes, larger than max_message_size ({limit})"
+                )
             }
         }
     }
+}
+
+/// Why there is no packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// A word wide, for the sake of the packet that could be in its place; see `message/frame.rs`.
+#[repr(u64)]
+pub(super) enum Nothing {
+    /// Nothing more was published.
+    Now,
+    /// The peer is at fault: see [`Incoming::fault`].
+    Ever,
 }
 
 /// See the file's text.
@@ -60,6 +76,10 @@ pub(super) struct Incoming {
     /// Pieces of a frame that is not complete.
     piece: Vec<u8>,
     in_pieces: bool,
+    /// The peer waits for the room that was made, and must be rung.
+    pub(super) ring_due: bool,
+    /// What the peer did wrong.
+    pub(super) fault: Option<Fault>,
 }
 
 impl Incoming {
@@ -79,42 +99,74 @@ impl Incoming {
             frames: Vec::new(),
             piece: Vec::new(),
             in_pieces: false,
+            ring_due: false,
+            fault: None,
         }
     }
 
-    /// The next packet, and whether the peer must be rung because it waits for the room that was made.
+    /// The next packet. Look at `ring_due` afterwards.
     #[inline]
-    pub(super) fn take(&mut self) -> Result<(Option<Packet>, bool), Fault> {
+    pub(super) fn take(&mut self) -> Result<Packet, Nothing> {
+        match self.rx.next() {
+            Ok(Some(record)) if self.is_message(record) => {
+                let frame = self.read(record);
+                self.rx.taken.count(record.len);
+                self.consume(record);
+                Ok(Packet::Message(Message::from(frame)))
+            }
+            Ok(_) => self.take_parts(),
+            Err(violation) => self.fail(violation),
+        }
+    }
+
+    /// Whether a record is a whole message, and one that may be taken.
+    #[inline]
+    fn is_message(&self, record: Record) -> bool {
+        record.kind == RecordKind::Frame
+            && !record.more
+            && !self.in_pieces
+            && self.frames.is_empty()
+            && record.len as u64 <= self.max_size
+    }
+
+    #[inline]
+    fn read(&self, record: Record) -> Frame {
+        if record.len <= Frame::INLINE {
+            return Frame::copy_from_window(&self.rx.window(), record.len);
+        }
+        Frame::from(self.rx.to_vec(record))
+    }
+
+    #[inline]
+    fn consume(&mut self, record: Record) {
+        self.rx.advance(record);
+        self.ring_due |= self.rx.release();
+    }
+
+    #[cold]
+    fn fail(&mut self, fault: impl Into<Fault>) -> Result<Packet, Nothing> {
+        self.fault.get_or_insert(fault.into());
+        Err(Nothing::Ever)
+    }
+
+    /// A packet of several records, a subscription, or none at all.
+    #[cold]
+    fn take_parts(&mut self) -> Result<Packet, Nothing> {
         loop {
-            let Some(record) = self.rx.next()? else {
-                return Ok((None, self.rx.release_and_look()));
+            let part = match self.rx.next() {
+                Ok(Some(record)) => self.part(record).inspect(|_| self.consume(record)),
+                Ok(None) => {
+                    self.ring_due |= self.rx.release_and_look();
+                    return Err(Nothing::Now);
+                }
+                Err(violation) => Err(violation.into()),
             };
-            let packet = if record.kind == RecordKind::Frame
-                && !record.more
-                && !self.in_pieces
-                && self.frames.is_empty()
-            {
-                let frame = self.frame(record)?;
-                self.rx.taken.count(frame.len());
-                Some(Packet::Message(Message::from(frame)))
-            } else {
-                self.part(record)?
-            };
-            self.rx.advance(record);
-            let ring = self.rx.release();
-            if packet.is_some() || ring {
-                return Ok((packet, ring));
+            match part {
+                Ok(Some(packet)) => return Ok(packet),
+                Ok(None) => {}
+                Err(fault) => return self.fail(fault),
             }
         }
-    }
-
-    #[inline]
-    fn frame(&self, record: Record) -> Result<Frame, Fault> {
-        self.check_size(record.len as u64)?;
-        if record.len <= Frame::INLINE {
-            return Ok(Frame::copy_from_window(&self.rx.window(), record.len));
-        }
-        Ok(Frame::from(self.rx.to_vec(record)))
     }
 
     #[inline]
@@ -126,8 +178,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// A record that is not a message by itself.
-    #[cold]
+    /// Takes in one record of a packet.
     fn part(&mut self, record: Record) -> Result<Option<Packet>, Fault> {
         match record.kind {
             RecordKind::Piece => {
@@ -140,8 +191,8 @@ impl Incoming {
                 Ok(self.add_frame(Frame::from(whole), record.more)?)
             }
             RecordKind::Frame => {
-                let frame = self.frame(record)?;
-                Ok(self.add_frame(frame, record.more)?)
+                self.check_size(record.len as u64)?;
+                Ok(self.add_frame(self.read(record), record.more)?)
             }
             RecordKind::Chunk => {
                 let frame = self.chunk(record)?;

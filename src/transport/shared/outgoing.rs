@@ -362,7 +362,11 @@ impl Outgoing {
             let (kind, bytes, more): (_, &[u8], _) = match &cut.packet {
                 Packet::Message(message) => {
                     let frames = message.frames();
-                    (RecordKind::Frame, &frames[cut.frame], cut.frame + 1 < frames.len())
+                    (
+                        RecordKind::Frame,
+                        &frames[cut.frame],
+                        cut.frame + 1 < frames.len(),
+                    )
                 }
                 Packet::Subscribe(topic) => (RecordKind::Subscribe, topic, false),
                 Packet::Cancel(topic) => (RecordKind::Cancel, topic, false),
@@ -409,7 +413,10 @@ impl Outgoing {
         if self.newest.is_some() {
             return self.tx.waiting().messages == 0;
         }
-        if self.wants_chunk.is_some_and(|then| self.lent.count() >= then) {
+        if self
+            .wants_chunk
+            .is_some_and(|then| self.lent.count() >= then)
+        {
             return false;
         }
         if self.cut.is_some() {

@@ -9,7 +9,7 @@
 //! All integers are little-endian; sizes are in bytes. The upper half of the flags must be understood, the lower half
 //! may be ignored. Invariant: a value that comes out of here was checked against our terms.
 
-use super::UpgradeRefusal;
+use super::refusal::UpgradeRefusal;
 use crate::config::{SharedMemory, SocketKind};
 use crate::zmtp::ProtocolError;
 use crate::zmtp::wire::{Command, push_named};

@@ -4,9 +4,9 @@
 
 use std::rc::Rc;
 
-use super::UpgradeRefusal;
-use super::upgrade::{Arrived, Step, Upgrade};
-use super::upgrade_wire::{Hello, Terms};
+use super::conversation::{Arrived, Step, Upgrade};
+use super::refusal::UpgradeRefusal;
+use super::wire::{Hello, Terms};
 use crate::config::SocketKind;
 use crate::zmtp::ProtocolError;
 use crate::zmtp::wire::push_named;

@@ -1,7 +1,7 @@
 //! How two ends of a Unix socket agree to use shared memory: the conversation, as a pure state machine.
 //!
 //! Runs after the ZMTP handshake and before any traffic, if both ends announced it there. No I/O here: bytes and
-//! descriptors come in, bytes go out, and who drives it (`upgrade_io.rs`) is told what to do next ([`Step`]).
+//! descriptors come in, bytes go out, and who drives it (`drive.rs`) is told what to do next ([`Step`]).
 //!
 //! ```text
 //!   HELLO      -->   parameters, no descriptors. Who has seen the peer's knows that the peer looks for
@@ -20,8 +20,8 @@
 
 use std::collections::VecDeque;
 
-use super::UpgradeRefusal;
-use super::upgrade_wire::{self as wire, Hello, Sizes, Terms};
+use super::refusal::UpgradeRefusal;
+use super::wire::{self, Hello, Sizes, Terms};
 use crate::zmtp::ProtocolError;
 use crate::zmtp::wire::{Command, FrameHeader, LONG, MAX_HEADER};
 

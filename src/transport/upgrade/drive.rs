@@ -1,7 +1,7 @@
 //! Takes a Unix socket through the upgrade: reads and writes for the conversation, makes our memory, adopts the
 //! peer's, and makes a lane of both.
 //!
-//! Not here: what is said when (`upgrade.rs`), or how long it may take (`handshake.rs`). Invariants:
+//! Not here: what is said when (`conversation.rs`), or how long it may take (`handshake.rs`). Invariants:
 //! - descriptors come in with close-on-exec set, and each is closed unless it was adopted (then it is mapped and
 //!   closed as well);
 //! - not a byte behind the peer's RESULT is read, so the lane misses nothing;
@@ -21,27 +21,28 @@ use rustix::net::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::shared::{SharedLane, SharedParts};
-use super::upgrade::{Arrived, Offer, Step, Upgrade};
-use super::upgrade_wire::{Hello, Terms};
-use super::{ByteStream, HandshakeFailure, Memory, UpgradeRefusal};
+use super::conversation::{Arrived, Offer, Step, Upgrade};
+use super::refusal::UpgradeRefusal;
+use super::wire::{Hello, Terms};
 use crate::config::{Options, PeerCredentials, SocketKind, Views};
 use crate::pipe::{Lane, Limits};
 use crate::shm::{PeerPool, PeerSegment, Pool, SEGMENT_HEAD, Segment, ShmError};
+use crate::transport::shared::{SharedLane, SharedParts};
+use crate::transport::{ByteStream, HandshakeFailure, Memory};
 use crate::zmtp::{Heartbeat, ProtocolError};
 
 /// Descriptors that are told apart from each other; more are lost, and refused for that.
 const MOST_DESCRIPTORS: usize = 4;
 
 /// Our side of a link that may be upgraded.
-pub(super) struct Side<'a> {
-    pub(super) kind: SocketKind,
-    pub(super) options: &'a Options,
-    pub(super) memory: &'a Memory,
+pub(in crate::transport) struct Side<'a> {
+    pub(in crate::transport) kind: SocketKind,
+    pub(in crate::transport) options: &'a Options,
+    pub(in crate::transport) memory: &'a Memory,
 }
 
 /// How a conversation ended.
-pub(super) enum Upgraded {
+pub(in crate::transport) enum Upgraded {
     Agreed(Box<Agreed>),
     /// The link stays a ZMTP stream; its first bytes are here.
     Stays {
@@ -51,7 +52,7 @@ pub(super) enum Upgraded {
 }
 
 /// What both ends have of each other.
-pub(super) struct Agreed {
+pub(in crate::transport) struct Agreed {
     local: Segment,
     pool: Option<Arc<Pool>>,
     peer: PeerSegment,
@@ -72,7 +73,7 @@ struct Theirs {
 }
 
 /// Runs the conversation. `leftover` is what came behind the handshake.
-pub(super) async fn upgrade<S: AsFd + AsRawFd>(
+pub(in crate::transport) async fn upgrade<S: AsFd + AsRawFd>(
     stream: &AsyncFd<S>,
     side: &Side<'_>,
     peer_kind: Option<SocketKind>,
@@ -180,7 +181,7 @@ impl Mine {
 
 impl Agreed {
     /// The lane over what was agreed on. The socket is the stream's own, freed of it.
-    pub(super) fn lane(
+    pub(in crate::transport) fn lane(
         self,
         side: &Side<'_>,
         stream: Box<dyn ByteStream>,

@@ -1,4 +1,4 @@
-//! Takes the place of `upgrade_io.rs` on systems without shared memory: nothing is ever agreed on.
+//! Takes the place of `drive.rs` on systems without shared memory: nothing is ever agreed on.
 
 use std::convert::Infallible;
 use std::io;
@@ -6,21 +6,22 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use tokio::io::unix::AsyncFd;
 
-use super::{ByteStream, HandshakeFailure, Memory, UpgradeRefusal};
+use super::refusal::UpgradeRefusal;
 use crate::config::{Options, PeerCredentials, SocketKind};
 use crate::pipe::Lane;
+use crate::transport::{ByteStream, HandshakeFailure, Memory};
 use crate::zmtp::Heartbeat;
 
 /// As on Linux.
 #[allow(dead_code)]
-pub(super) struct Side<'a> {
-    pub(super) kind: SocketKind,
-    pub(super) options: &'a Options,
-    pub(super) memory: &'a Memory,
+pub(in crate::transport) struct Side<'a> {
+    pub(in crate::transport) kind: SocketKind,
+    pub(in crate::transport) options: &'a Options,
+    pub(in crate::transport) memory: &'a Memory,
 }
 
 /// As on Linux, but for the first case, which does not happen.
-pub(super) enum Upgraded {
+pub(in crate::transport) enum Upgraded {
     #[allow(dead_code)]
     Agreed(Box<Agreed>),
     Stays {
@@ -30,11 +31,11 @@ pub(super) enum Upgraded {
 }
 
 /// Does not happen.
-pub(super) struct Agreed(Infallible);
+pub(in crate::transport) struct Agreed(Infallible);
 
 impl Agreed {
     /// As on Linux.
-    pub(super) fn lane(
+    pub(in crate::transport) fn lane(
         self,
         _side: &Side<'_>,
         _stream: Box<dyn ByteStream>,
@@ -47,7 +48,7 @@ impl Agreed {
 }
 
 /// Not called: nothing was announced.
-pub(super) async fn upgrade<S: AsFd + AsRawFd>(
+pub(in crate::transport) async fn upgrade<S: AsFd + AsRawFd>(
     _stream: &AsyncFd<S>,
     _side: &Side<'_>,
     _peer_kind: Option<SocketKind>,
