@@ -8,7 +8,7 @@
 pub(super) use real::{OwnArea, PeerArea};
 
 #[cfg(taipan_loom)]
-pub(super) use model::{OwnArea, PeerArea};
+pub(super) use model::{OwnArea, PeerArea, area};
 
 #[cfg(not(taipan_loom))]
 mod real {

@@ -44,10 +44,10 @@ pub(super) enum Slot {
 }
 
 #[cfg(not(taipan_loom))]
-pub(super) use real::{Live, fence};
+pub(super) use real::{Live, Mutex, fence};
 
 #[cfg(taipan_loom)]
-pub(super) use model::{Live, fence};
+pub(super) use model::{Live, Mutex, fence};
 
 #[cfg(not(taipan_loom))]
 mod real {
@@ -55,6 +55,7 @@ mod real {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    pub(in crate::shm) use std::sync::Mutex;
     pub(in crate::shm) use std::sync::atomic::fence;
 
     use super::{RETURNS, RETURNS_AT, Slot};
@@ -133,6 +134,7 @@ mod model {
     use loom::sync::atomic::AtomicU64;
     use std::sync::atomic::Ordering;
 
+    pub(in crate::shm) use loom::sync::Mutex;
     pub(in crate::shm) use loom::sync::atomic::fence;
 
     use super::Slot;

@@ -140,6 +140,8 @@ pub(crate) struct Producer {
     peer: Live,
     tail: u64,
     published: u64,
+    /// Published when the peer's sleep was looked at with certainty.
+    looked: u64,
     head: u64,
     /// What was put into the ring; counted by the owner of the producer.
     pub(crate) sent: Tally,
@@ -156,6 +158,7 @@ impl Producer {
             peer,
             tail: 0,
             published: 0,
+            looked: 0,
             head: 0,
             sent: Tally::default(),
             taken: Tally::default(),
@@ -254,6 +257,11 @@ impl Producer {
     #[inline]
     pub(crate) fn publish_and_look(&mut self) -> bool {
         let due = self.publish();
+        if self.looked == self.published {
+            // A bell for nothing would only end the peer's sleep.
+            return due;
+        }
+        self.looked = self.published;
         self.rung.due(&self.peer, Slot::RxSleep) || due
     }
 

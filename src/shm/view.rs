@@ -13,11 +13,11 @@
 //! be borrowed, even after the link has ended.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::bell::{Bell, Signal};
 use super::error::Violation;
-use super::live::{Live, RETURNS, Slot};
+use super::live::{Live, Mutex, RETURNS, Slot};
 use super::pool::PeerSlice;
 use super::ring::Rung;
 

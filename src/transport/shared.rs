@@ -223,7 +223,7 @@ impl SharedLane {
                 break;
             }
         }
-        // The episode is over: whoever sleeps next says so anew.
+        // The episode is over: whoever sleeps on or sleeps next says so anew.
         self.incoming.end_sleep();
         let _ = self.with_out(Outgoing::end_sleep);
     }
@@ -345,19 +345,23 @@ impl Lane for SharedLane {
     }
 
     fn glance(&mut self, sleep: bool) -> Option<Glance> {
-        let news = self.news();
-        if !sleep || news.any() {
-            return Some(news);
+        let mut news = self.news();
+        if sleep {
+            let due = self.incoming.release();
+            self.ring(due);
+            // Each way by itself: who waits for the one may sleep on while the other has news.
+            if !self.told {
+                self.incoming.announce_sleep();
+                news.readable |= self.has_unheard_of();
+            }
+            if !news.writable
+                && let Some(out) = &mut self.out
+            {
+                out.announce_sleep();
+                news.writable = self.with_out(Outgoing::has_news).unwrap_or(false);
+            }
         }
-        let due = self.incoming.release();
-        self.ring(due);
-        if !self.told {
-            self.incoming.announce_sleep();
-        }
-        if let Some(out) = &mut self.out {
-            out.announce_sleep();
-        }
-        Some(self.news())
+        Some(news)
     }
 
     fn on_event(&mut self, event: LaneEvent) -> Option<CloseCause> {

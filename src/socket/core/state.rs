@@ -304,7 +304,8 @@ impl State {
             return;
         };
         let _ = lane.on_event(LaneEvent::Readable);
-        let news = lane.glance(false).unwrap_or_default();
+        // The bell may have been for another one than who sleeps: whoever does still wants to be told.
+        let news = lane.glance(true).unwrap_or_default();
         self.on_news(id, news, signal);
         if hangup {
             self.tell_readable(id, true, signal);
