@@ -28,6 +28,8 @@ pub(crate) enum Signal {
 pub(crate) struct Heard {
     /// Anything at all.
     pub(crate) anything: bool,
+    /// There may be more to hear.
+    pub(crate) more: bool,
     pub(crate) ping: bool,
     /// The peer's end is closed: it has ended or let go of everything.
     pub(crate) end: bool,
@@ -51,7 +53,7 @@ impl Bell {
         while let Err(Errno::INTR) = rustix::net::send(&self.socket, &[signal as u8], flags) {}
     }
 
-    /// Takes in what has arrived, at most 4 KiB of it; what is left shows as readable again.
+    /// Takes in what has arrived, at most 4 KiB of it.
     ///
     /// # Errors
     /// A byte that means nothing.
@@ -67,6 +69,7 @@ impl Bell {
             }
         };
         heard.anything = count > 0;
+        heard.more = count == bytes.len();
         heard.end = count == 0;
         for byte in &bytes[..count] {
             match byte {

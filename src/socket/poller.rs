@@ -102,6 +102,8 @@ impl Poller {
             .map(|entry| entry.core.poll_guard(&sleeper))
             .collect();
         let descriptors: Vec<_> = entries.iter().map(|entry| &*entry.descriptor).collect();
+        // Whatever it was rung for earlier, the look below finds.
+        sleeper.take_rung();
         loop {
             let ready = self.look();
             if !ready.is_empty() {

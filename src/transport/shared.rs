@@ -219,7 +219,8 @@ impl SharedLane {
             }
             if heard.anything {
                 self.note_traffic(heard.ping);
-            } else {
+            }
+            if !heard.more {
                 break;
             }
         }

@@ -34,10 +34,15 @@ struct Survivor {
 
 impl Survivor {
     fn new(context: &Context, kind: SocketKind, seed: u64) -> Survivor {
-        let socket = AnySocket::of(context, kind, waiting(|o| {
-            o.send_hwm = 50;
-            o.linger = Some(Duration::ZERO);
-        })).expect("options");
+        let socket = AnySocket::of(
+            context,
+            kind,
+            waiting(|o| {
+                o.send_hwm = 50;
+                o.linger = Some(Duration::ZERO);
+            }),
+        )
+        .expect("options");
         Survivor {
             monitor: socket.monitor(),
             socket,

@@ -46,7 +46,10 @@ fn receive_in_order(socket: &AnySocket, script: Script, total: u64, views: &Send
 /// A child pours; here `threads` threads receive on one socket.
 fn poured(style: &str, streams: u64, count: u64, threads: u64) {
     let _dog = watchdog(120);
-    let script = Script { seed: seed(), most: MOST };
+    let script = Script {
+        seed: seed(),
+        most: MOST,
+    };
     let (dir, context) = (Dir::new(), context());
     let options = small(|o| {
         if style.contains("still") {
@@ -56,9 +59,21 @@ fn poured(style: &str, streams: u64, count: u64, threads: u64) {
     let pull = AnySocket::of(&context, SocketKind::Pull, options).expect("options");
     let address = dir.address("socket");
     pull.bind(address.as_str()).expect("bind");
-    let numbers = [streams, count, script.seed, script.most as u64].map(|number| number.to_string());
+    let numbers =
+        [streams, count, script.seed, script.most as u64].map(|number| number.to_string());
     let [streams_text, count_text, seed, most] = &numbers;
-    let child = Child::start("pour", &["push", &address, streams_text, count_text, seed, most, style]);
+    let child = Child::start(
+        "pour",
+        &[
+            "push",
+            &address,
+            streams_text,
+            count_text,
+            seed,
+            most,
+            style,
+        ],
+    );
     assert!(pull.blocking_wait_for_peers(1, None));
     assert_shared(&pull, 1);
     let (views, to_drop) = mpsc::channel();
@@ -74,6 +89,22 @@ fn poured(style: &str, streams: u64, count: u64, threads: u64) {
     assert_eq!(pull.stats().drops.total(), 0);
 }
 
+/// Receives in one of several threads; the numbers it has got of each stream.
+fn receive_until_closed(
+    socket: &AnySocket,
+    script: Script,
+    views: &Sender<Message>,
+) -> HashMap<u64, Vec<u64>> {
+    let mut got: HashMap<u64, Vec<u64>> = HashMap::new();
+    while let Ok(message) = socket.blocking_recv() {
+        let (stream, number) = tag_of(&message);
+        script.check(stream, number, &message);
+        got.entry(stream).or_default().push(number);
+        views.send(message).expect("the dropper");
+    }
+    got
+}
+
 /// Several threads receive: each stream comes to each of them in order, and to all together without gaps.
 fn receive_in_threads(
     socket: &AnySocket,
@@ -82,23 +113,10 @@ fn receive_in_threads(
     threads: u64,
     views: &Sender<Message>,
 ) {
-    let receive = |socket: AnySocket, views: Sender<Message>| {
-        let mut got: HashMap<u64, Vec<u64>> = HashMap::new();
-        while let Ok(message) = socket.blocking_recv() {
-            let (stream, number) = tag_of(&message);
-            if stream == streams {
-                break;
-            }
-            script.check(stream, number, &message);
-            got.entry(stream).or_default().push(number);
-            views.send(message).expect("the dropper");
-        }
-        got
-    };
     let receiving: Vec<_> = (0..threads)
         .map(|_| {
             let (socket, views) = (socket.clone(), views.clone());
-            thread::spawn(move || receive(socket, views))
+            thread::spawn(move || receive_until_closed(&socket, script, &views))
         })
         .collect();
     until(|| socket.stats().messages_in >= streams * count);
@@ -106,7 +124,10 @@ fn receive_in_threads(
     let mut all: HashMap<u64, Vec<u64>> = HashMap::new();
     for thread in receiving {
         for (stream, numbers) in thread.join().expect("received") {
-            assert!(numbers.is_sorted(), "a thread has got stream {stream} out of order");
+            assert!(
+                numbers.is_sorted(),
+                "a thread has got stream {stream} out of order"
+            );
             all.entry(stream).or_default().extend(numbers);
         }
     }
@@ -155,13 +176,26 @@ fn threads_and_tasks_lose_nothing_without_spinning() {
 /// Keeps a few messages under way to a child that echoes them, and checks that they come back in order.
 fn echoed(peer: SocketKind, total: u64) {
     let _dog = watchdog(120);
-    let script = Script { seed: seed(), most: MOST };
+    let script = Script {
+        seed: seed(),
+        most: MOST,
+    };
     let mut random = Random::new(script.seed);
     let (dir, context) = (Dir::new(), context());
     let address = dir.address("socket");
     let (ours, role) = match peer {
-        SocketKind::Pair => (Pair::with_options(&context, small(|_| ())).expect("options").into_any(), "pair"),
-        _ => (Router::with_options(&context, small(|_| ())).expect("options").into_any(), "dealer"),
+        SocketKind::Pair => (
+            Pair::with_options(&context, small(|_| ()))
+                .expect("options")
+                .into_any(),
+            "pair",
+        ),
+        _ => (
+            Router::with_options(&context, small(|_| ()))
+                .expect("options")
+                .into_any(),
+            "dealer",
+        ),
     };
     ours.bind(address.as_str()).expect("bind");
     let mut child = Child::start("echo", &[role, &address]);
@@ -208,7 +242,10 @@ fn a_dealer_echoes_all_sizes_to_a_router() {
 #[test]
 fn small_messages_between_tasks_never_get_stuck() {
     let _dog = watchdog(120);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
     let runtime = runtime.expect("a runtime");
     for spin in [Spin::Never, Spin::Auto] {
         let (dir, context) = (Dir::new(), context());
@@ -234,9 +271,8 @@ fn small_messages_between_tasks_never_get_stuck() {
             }
         };
         runtime.block_on(async {
-            let all = [(a.clone(), b.clone()), (b, a)].map(|(from, to)| {
-                (tokio::spawn(send(from)), tokio::spawn(recv(to)))
-            });
+            let all = [(a.clone(), b.clone()), (b, a)]
+                .map(|(from, to)| (tokio::spawn(send(from)), tokio::spawn(recv(to))));
             for (sending, receiving) in all {
                 sending.await.expect("sent");
                 receiving.await.expect("received");

@@ -154,17 +154,44 @@ const fn fan_out(
 
 /// Everything that is measured, in the order of the report.
 pub const CELLS: &[Cell] = &[
-    stream("ipc-stream-64", "ipc PUSH/PULL 64 B", 64, 2_000_000, true),
-    stream("ipc-stream-1k", "ipc PUSH/PULL 1 KiB", 1 << 10, 500_000, false),
-    stream("ipc-stream-64k", "ipc PUSH/PULL 64 KiB", 64 << 10, 20_000, true),
-    stream("ipc-stream-8m", "ipc PUSH/PULL 8 MiB", 8 << 20, 120, true),
-    round_trip("ipc-rtt-free", "ipc REQ/REP 64 B, unpinned", Placement::Free, true),
-    round_trip("ipc-rtt-split", "ipc REQ/REP 64 B, split", Placement::Split, false),
-    round_trip("ipc-rtt-same", "ipc REQ/REP 64 B, one core", Placement::Same, false),
-    fan_out("ipc-fan-1", "ipc PUB to 1 SUB, 1 MiB", 1, 1000, false),
-    fan_out("ipc-fan-2", "ipc PUB to 2 SUB, 1 MiB", 2, 600, false),
-    fan_out("ipc-fan-4", "ipc PUB to 4 SUB, 1 MiB", 4, 400, true),
-    fan_out("ipc-fan-8", "ipc PUB to 8 SUB, 1 MiB", 8, 200, false),
+    stream("ipc-stream-64", "ipc PUSH/PULL 64 B", 64, 4_000_000, true),
+    stream(
+        "ipc-stream-1k",
+        "ipc PUSH/PULL 1 KiB",
+        1 << 10,
+        1_000_000,
+        false,
+    ),
+    stream(
+        "ipc-stream-64k",
+        "ipc PUSH/PULL 64 KiB",
+        64 << 10,
+        60_000,
+        true,
+    ),
+    stream("ipc-stream-8m", "ipc PUSH/PULL 8 MiB", 8 << 20, 400, true),
+    round_trip(
+        "ipc-rtt-free",
+        "ipc REQ/REP 64 B, unpinned",
+        Placement::Free,
+        true,
+    ),
+    round_trip(
+        "ipc-rtt-split",
+        "ipc REQ/REP 64 B, split",
+        Placement::Split,
+        false,
+    ),
+    round_trip(
+        "ipc-rtt-same",
+        "ipc REQ/REP 64 B, one core",
+        Placement::Same,
+        false,
+    ),
+    fan_out("ipc-fan-1", "ipc PUB to 1 SUB, 1 MiB", 1, 1500, false),
+    fan_out("ipc-fan-2", "ipc PUB to 2 SUB, 1 MiB", 2, 1000, false),
+    fan_out("ipc-fan-4", "ipc PUB to 4 SUB, 1 MiB", 4, 800, true),
+    fan_out("ipc-fan-8", "ipc PUB to 8 SUB, 1 MiB", 8, 400, false),
 ];
 
 /// The cell with this id.

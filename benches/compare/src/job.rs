@@ -45,7 +45,13 @@ impl Job {
     /// The command line of an end of this run.
     pub fn command(&self, role: Role) -> Outcome<Command> {
         let mut command = Command::new(std::env::current_exe()?);
-        let numbers = [self.count, self.warm_up, self.run as usize, self.serial, self.index];
+        let numbers = [
+            self.count,
+            self.warm_up,
+            self.run as usize,
+            self.serial,
+            self.index,
+        ];
         command
             .args([END, if role == Role::Near { "near" } else { "far" }])
             .args([&*self.peer, self.cell.id, &*self.place])
@@ -75,6 +81,13 @@ impl Job {
             place: place.clone(),
             index,
         };
-        Ok((if role == "near" { Role::Near } else { Role::Far }, job))
+        Ok((
+            if role == "near" {
+                Role::Near
+            } else {
+                Role::Far
+            },
+            job,
+        ))
     }
 }

@@ -61,7 +61,9 @@ impl Fars {
     /// Waits until every far end has reported; they stay until [`Fars::end`].
     pub fn reports(&mut self) -> Outcome<Vec<FarReport>> {
         let lines = self.children.iter_mut().map(|(_, lines)| line(lines));
-        lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+        lines
+            .map(|line| Ok(serde_json::from_str(&line?)?))
+            .collect()
     }
 
     /// Lets the far ends close and waits until they are gone.

@@ -41,7 +41,11 @@ pub fn check(index: usize, len: usize, got: (usize, u64)) -> Outcome<()> {
     if got == (len, expected(len, tag(index))) {
         return Ok(());
     }
-    Err(format!("message {index}: {} bytes, sum {:#x}; not what was sent", got.0, got.1).into())
+    Err(format!(
+        "message {index}: {} bytes, sum {:#x}; not what was sent",
+        got.0, got.1
+    )
+    .into())
 }
 
 #[cfg(test)]

@@ -392,6 +392,8 @@ impl Core {
         let sleeper = Sleeper::current().map_err(|_| WaitError::Exhausted)?;
         let polling = self.signal.poll_descriptor(&sleeper);
         let descriptor = self.descriptor().map_err(|_| WaitError::Exhausted)?;
+        // Whatever it was rung for earlier, the attempt below finds.
+        sleeper.take_rung();
         loop {
             if let Some(done) = attempt() {
                 drop(polling);
