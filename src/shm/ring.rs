@@ -333,6 +333,11 @@ impl Consumer {
         }
     }
 
+    /// The bytes the ring holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.area.capacity() as usize
+    }
+
     /// Whether there is a record; looks at the peer's position if none is known of.
     ///
     /// # Errors

@@ -8,6 +8,12 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
 use super::{ByteStream, UnixPeer};
 
+/// A peer that is gone is an error, not a signal. Where there is no such flag Rust's runtime ignores the signal.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
 /// A non-blocking stream socket (tcp or Unix).
 #[derive(Debug)]
 pub struct FdStream {
@@ -58,12 +64,12 @@ impl ByteStream for FdStream {
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             let result = match slices {
-                [one] => rustix::net::send(&self.fd, one, SendFlags::NOSIGNAL),
+                [one] => rustix::net::send(&self.fd, one, NO_SIGNAL),
                 _ => rustix::net::sendmsg(
                     &self.fd,
                     slices,
                     &mut SendAncillaryBuffer::default(),
-                    SendFlags::NOSIGNAL,
+                    NO_SIGNAL,
                 ),
             };
             match result {

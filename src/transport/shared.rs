@@ -46,8 +46,6 @@ pub(in crate::transport) struct SharedLane {
     peer_limits: Limits,
     /// The owner knows that there is something to receive.
     told: bool,
-    /// A packet that was looked at to learn whether the link has ended.
-    ahead: Option<Packet>,
     /// The peer closed its end of the socket.
     ended: bool,
     broken: Option<CloseCause>,
@@ -102,7 +100,6 @@ impl SharedLane {
             bell: channel.bell,
             peer_limits: parts.peer_limits,
             told: false,
-            ahead: None,
             ended: false,
             broken: None,
             heartbeat: parts.heartbeat,
@@ -176,20 +173,29 @@ impl SharedLane {
         if let (Nothing::Ever, Some(fault)) = (nothing, self.incoming.fault) {
             self.fail(fault);
         }
-        if (self.ended || self.incoming.is_closed()) && self.broken.is_none() {
-            match self.incoming.has_record() {
-                // Published between our last look and the end.
-                Ok(true) => return self.take(),
-                Ok(false) => {
-                    self.broken = Some(CloseCause::new(
-                        CloseKind::Gone,
-                        "the peer closed the connection",
-                    ));
-                }
-                Err(fault) => self.fail(fault),
-            }
+        if nothing == Nothing::Now && self.finds_record() {
+            return self.take();
         }
         Err(self.idle())
+    }
+
+    /// Whether there is a record. If not, and none will come, the link is noted as ended.
+    fn finds_record(&mut self) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
+        // Asked first: what was published before the end is then found.
+        let over = self.ended || self.incoming.is_closed();
+        match self.incoming.has_record() {
+            Ok(true) => return true,
+            Ok(false) if over => {
+                let gone = CloseCause::new(CloseKind::Gone, "the peer closed the connection");
+                self.broken = Some(gone);
+            }
+            Ok(false) => {}
+            Err(fault) => self.fail(fault),
+        }
+        false
     }
 
     fn idle(&mut self) -> LaneIdle {
@@ -245,7 +251,7 @@ impl SharedLane {
 
     fn tick(&mut self, now: Instant) {
         // Unread records are no silence.
-        let talks = self.ahead.is_some() || matches!(self.incoming.has_record(), Ok(true));
+        let talks = matches!(self.incoming.has_record(), Ok(true));
         let Some(heartbeat) = &mut self.heartbeat else {
             return;
         };
@@ -262,20 +268,17 @@ impl SharedLane {
         }
     }
 
-    /// Looks at one packet while nobody receives, which tells whether the link has ended.
+    /// Looks while nobody receives, which tells whether the link has ended. Takes nothing out of the ring, where it
+    /// counts against the peer's watermarks.
     fn look_ahead(&mut self) -> Option<CloseCause> {
-        if self.ahead.is_some() {
+        if self.finds_record() {
+            // The owner tells its pattern after this call.
+            self.told = true;
             return None;
         }
-        match self.take() {
-            Ok(packet) => {
-                // The owner tells its pattern after this call.
-                self.told = true;
-                self.ahead = Some(packet);
-                None
-            }
-            Err(LaneIdle::Closed(cause)) => Some(cause),
-            Err(LaneIdle::Empty) => None,
+        match self.idle() {
+            LaneIdle::Closed(cause) => Some(cause),
+            LaneIdle::Empty => None,
         }
     }
 
@@ -284,13 +287,7 @@ impl SharedLane {
         if self.told {
             return false;
         }
-        let found = match self.incoming.has_record() {
-            Ok(found) => found || self.ended || self.broken.is_some() || self.incoming.is_closed(),
-            Err(fault) => {
-                self.fail(fault);
-                true
-            }
-        };
+        let found = self.finds_record() || self.broken.is_some();
         self.told = found;
         found
     }
@@ -329,10 +326,7 @@ impl Lane for SharedLane {
 
     #[inline]
     fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
-        match self.ahead.take() {
-            Some(packet) => Ok(packet),
-            None => self.take(),
-        }
+        self.take()
     }
 
     fn flush(&mut self) -> Flush {

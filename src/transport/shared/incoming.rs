@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use crate::message::{Frame, Message};
 use crate::pipe::Packet;
-use crate::shm::{Consumer, PeerPool, Record, RecordKind, Returner, View, Violation, ticket};
+use crate::shm::{
+    Consumer, PeerPool, Record, RecordKind, Returner, View, Violation, record_len, ticket,
+};
 
 /// Frames of one message, as for other transports.
 const MAX_FRAMES: usize = 1 << 20;
@@ -59,6 +61,8 @@ impl fmt::Display for Fault {
 pub(super) enum Nothing {
     /// Nothing more was published.
     Now,
+    /// There is more, but others have their turn first.
+    Later,
     /// The peer is at fault: see [`Incoming::fault`].
     Ever,
 }
@@ -152,9 +156,14 @@ impl Incoming {
     /// A packet of several records, a subscription, or none at all.
     #[cold]
     fn take_parts(&mut self) -> Result<Packet, Nothing> {
+        let mut budget = self.rx.capacity();
         loop {
             let part = match self.rx.next() {
-                Ok(Some(record)) => self.part(record).inspect(|_| self.consume(record)),
+                Ok(Some(_)) if budget == 0 => return Err(Nothing::Later),
+                Ok(Some(record)) => {
+                    budget = budget.saturating_sub(record_len(record.len));
+                    self.part(record).inspect(|_| self.consume(record))
+                }
                 Ok(None) => {
                     self.ring_due |= self.rx.release_and_look();
                     return Err(Nothing::Now);
