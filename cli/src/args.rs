@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use taipan::{Endpoint, SocketKind};
+use taipan::{Endpoint, SocketKind, Spin};
 
 use crate::failure::Failure;
 use crate::frames::Format;
-use crate::values::{duration, size};
+use crate::values::{duration, size, spin};
 use crate::{perf, pipes, proxy};
 
 /// Sockets on the command line: sends and receives messages, forwards them, measures them.
@@ -122,6 +122,9 @@ pub struct PipeArgs {
     /// How many messages wait for each peer, in and out; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub hwm: usize,
+    /// At ipc:// addresses, stay on the Unix socket
+    #[arg(long)]
+    pub no_shared_memory: bool,
     /// What a ROUTER calls this socket
     #[arg(long, value_name = "ID")]
     pub routing_id: Option<String>,
@@ -199,6 +202,9 @@ pub struct ProxyArgs {
     /// How many messages wait for each peer, in and out; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub hwm: usize,
+    /// At ipc:// addresses, stay on the Unix socket
+    #[arg(long)]
+    pub no_shared_memory: bool,
     /// Say nothing but errors on stderr
     #[arg(short, long)]
     pub quiet: bool,
@@ -242,6 +248,26 @@ pub enum Transport {
     Tcp,
 }
 
+/// Whether ipc uses shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shared {
+    /// Yes, on Linux
+    On,
+    /// No: ZMTP over the Unix socket
+    Off,
+}
+
+/// Whether a receiver reads large messages in the sender's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Views {
+    /// If the sender runs as the same user, which it does here
+    Auto,
+    /// No: every message is copied when it is received
+    Never,
+    /// Whoever the sender is
+    Always,
+}
+
 /// Who calls the sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Runtime {
@@ -279,6 +305,21 @@ pub struct PerfArgs {
     /// Payload sizes such as 64,1k,1M [default: 64,1k,64k for thr, 64 for lat]
     #[arg(long, value_parser = size, value_delimiter = ',')]
     pub size: Vec<usize>,
+    /// ipc with or without shared memory [default: on; the tour: on,off]
+    #[arg(long, value_enum, value_name = "ON|OFF", value_delimiter = ',')]
+    pub shared_memory: Vec<Shared>,
+    /// How long a waiting end looks at shared memory before it sleeps: auto, never, or a time such as 20us
+    #[arg(long, value_parser = spin, value_name = "SPIN", value_delimiter = ',', default_value = "auto")]
+    pub spin: Vec<Spin>,
+    /// Whether large messages are read in the sender's shared memory, or copied on receipt
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "auto")]
+    pub views: Vec<Views>,
+    /// The sender writes its messages into loans of the socket's memory (thr); implies --touch
+    #[arg(long)]
+    pub loan: bool,
+    /// The sender writes every byte of every message anew, and the receiver reads every byte
+    #[arg(long)]
+    pub touch: bool,
     /// Messages (lat: round trips) a row
     #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -322,6 +363,16 @@ pub struct PeerArgs {
     pub duration: Option<u64>,
     #[arg(long)]
     pub cpu: Option<usize>,
+    #[arg(long, value_enum)]
+    pub shared_memory: Shared,
+    #[arg(long, value_parser = spin)]
+    pub spin: Spin,
+    #[arg(long, value_enum)]
+    pub views: Views,
+    #[arg(long)]
+    pub loan: bool,
+    #[arg(long)]
+    pub touch: bool,
 }
 
 #[cfg(test)]

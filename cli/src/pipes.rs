@@ -96,6 +96,7 @@ fn open(
     options.linger = args.linger.or(args.timeout).or(options.linger);
     options.xpub_nodrop = !extras.drop;
     options.router_mandatory = true;
+    options.shared_memory.enabled = !args.no_shared_memory;
     if let Some(id) = &args.routing_id {
         options.routing_id = id.clone().into_bytes().into();
     }

@@ -43,6 +43,7 @@ async fn forward(
         options.send_hwm = args.hwm;
         options.recv_hwm = args.hwm;
         options.linger = args.linger.or(options.linger);
+        options.shared_memory.enabled = !args.no_shared_memory;
         let socket = AnySocket::of(context, kind, options)
             .map_err(|error| Failure::Usage(error.to_string()))?;
         if talk == Talk::Verbose {

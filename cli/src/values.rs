@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use taipan::Spin;
+
 /// `500us`, `250ms`, `5s`, `2m` or a plain number of seconds (`1.5`).
 pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
@@ -40,6 +42,28 @@ pub fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "more than 4 GiB".to_owned())
 }
 
+/// `auto`, `never`, or a time.
+pub fn spin(text: &str) -> Result<Spin, String> {
+    match text {
+        "auto" => Ok(Spin::Auto),
+        "never" => Ok(Spin::Never),
+        time => match duration(time)? {
+            Duration::ZERO => Ok(Spin::Never),
+            time if time > Spin::LIMIT => Err(format!("more than {:?}", Spin::LIMIT)),
+            time => Ok(Spin::UpTo(time)),
+        },
+    }
+}
+
+/// As [`spin`] reads it.
+pub fn spin_name(spin: Spin) -> String {
+    match spin {
+        Spin::Auto => "auto".to_owned(),
+        Spin::UpTo(time) => format!("{}us", time.as_secs_f64() * 1e6),
+        _ => "never".to_owned(),
+    }
+}
+
 fn split(text: &str) -> (&str, &str) {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -59,6 +83,22 @@ mod tests {
         assert!(duration("-1s").is_err());
         assert!(duration("s").is_err());
         assert!(duration("5 parsecs").unwrap_err().contains("parsecs"));
+    }
+
+    #[test]
+    fn spinning_is_a_word_or_a_time() {
+        for (text, read, written) in [
+            ("auto", Spin::Auto, "auto"),
+            ("never", Spin::Never, "never"),
+            ("0", Spin::Never, "never"),
+            ("20us", Spin::UpTo(Duration::from_micros(20)), "20us"),
+            ("1ms", Spin::UpTo(Duration::from_millis(1)), "1000us"),
+        ] {
+            assert_eq!(spin(text), Ok(read), "{text}");
+            assert_eq!(spin_name(read), written);
+        }
+        assert_eq!(spin("2s").unwrap_err(), "more than 1s");
+        assert!(spin("always").is_err());
     }
 
     #[test]

@@ -103,6 +103,56 @@ fn two_processes() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn rows_say_whether_memory_was_shared_and_how() {
+    let rows = rows(
+        "thr --peer --transport ipc,tcp --shared-memory on,off --spin auto,never,20us --views auto,never \
+         --count 100 --size 64",
+    );
+    let spins = ["auto", "auto", "never", "never", "20us", "20us"];
+    let views = ["auto", "never", "auto", "never", "auto", "never"];
+    assert_eq!(rows.len(), 8);
+    for (at, row) in rows.iter().enumerate() {
+        check(row, false);
+        assert_eq!(row["shared_memory"], at < 6, "{row}");
+        assert_eq!(row["spin"].as_str(), spins.get(at).copied(), "{row}");
+        assert_eq!(row["views"].as_str(), views.get(at).copied(), "{row}");
+        assert_eq!(
+            (&row["loan"], &row["touch"]),
+            (&false.into(), &false.into())
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn loans_lie_in_shared_memory_and_every_byte_is_read() {
+    for ends in ["", "--peer"] {
+        let rows = rows(&format!(
+            "thr --transport ipc --views auto,never --size 100k --count 100 --loan {ends}"
+        ));
+        assert_eq!(rows.len(), 2);
+        for row in &rows {
+            check(row, false);
+            assert_eq!((&row["loan"], &row["touch"]), (&true.into(), &true.into()));
+            assert_eq!(row["ordinary_loans"], 0, "{row}");
+        }
+    }
+}
+
+#[test]
+fn every_byte_can_be_written_and_read_whatever_the_way() {
+    let rows = rows(
+        "thr --touch --transport inproc,ipc,tcp --shared-memory on,off --size 0,9,64k --count 100",
+    );
+    assert_eq!(rows.len(), 12);
+    assert!(rows.iter().all(|row| row["touch"] == true));
+    let text =
+        Tool::start("perf lat --touch --transport ipc --shared-memory off --count 20").text();
+    assert!(text.ends_with("  Unix socket, touched\n"), "{text}");
+}
+
 #[test]
 fn a_duration_instead_of_a_count() {
     let rows = rows("thr --duration 20ms --size 64");
@@ -116,7 +166,7 @@ fn a_table_with_a_header() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2);
     assert!(
-        lines[0].starts_with("pattern") && lines[0].ends_with("max us"),
+        lines[0].starts_with("pattern") && lines[0].ends_with("max us  how"),
         "{text}"
     );
     assert!(
@@ -137,7 +187,7 @@ fn the_tour_draws_a_chart() {
         "{text}"
     );
     let bars = text.lines().filter(|line| line.starts_with("  "));
-    assert_eq!(bars.count(), 12, "{text}");
+    assert_eq!(bars.count(), 16, "{text}");
 }
 
 #[test]
@@ -152,6 +202,8 @@ fn what_makes_no_sense_is_wrong_usage() {
             "inproc does not reach another process",
         ),
         ("perf thr --count 5 --duration 1s", "cannot be used with"),
+        ("perf lat --loan", "perf lat does not know --loan"),
+        ("perf thr --spin 2s", "more than 1s"),
         ("perf thr --size big", "unknown unit of size `big`"),
         ("perf thr --count 0", "0"),
     ] {

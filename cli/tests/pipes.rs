@@ -47,6 +47,29 @@ fn lines_over_ipc_with_the_sender_first() {
     assert!(!path.exists(), "the socket's file is removed at the end");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn ipc_is_over_shared_memory_unless_one_end_does_not_want_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = format!("ipc://{}/socket", directory.path().display());
+    for (flags, shared) in [
+        (["", ""], true),
+        (["--no-shared-memory", ""], false),
+        (["", "--no-shared-memory"], false),
+    ] {
+        let pull = Tool::start(&format!(
+            "pull -v --bind {address} {} --count 1 -t 30s",
+            flags[0]
+        ));
+        let push = Tool::fed(&format!("push {address} {} -t 30s", flags[1]), "hello\n");
+        assert_eq!(push.text(), "");
+        let ended = pull.end();
+        assert_eq!((ended.code(), &ended.stdout[..]), (0, &b"hello\n"[..]));
+        let told = ended.stderr.contains("SharedMemory { outcome: Ok(()) }");
+        assert_eq!(told, shared, "{flags:?}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn count_stops_a_sender() {
     let (pull, address) = listening("pull --count 2");

@@ -3,7 +3,7 @@
 use super::plan::name;
 use super::report::{bytes, short};
 use super::run::Measured;
-use crate::args::Test;
+use crate::args::{Test, Transport};
 
 /// Cells of the longest bar.
 const WIDTH: usize = 48;
@@ -52,12 +52,21 @@ fn line(row: &Measured, share: f64) -> String {
         Test::Lat => format!("{:.1} us", value(row)),
     };
     format!(
-        "  {:<7} {:<13} {:<8} {} {figure}\n",
-        name(row.row.transport),
+        "  {:<10} {:<13} {:<8} {} {figure}\n",
+        way(row),
         name(spec.pattern),
         name(spec.runtime),
         bar(share)
     )
+}
+
+/// The transport; of ipc there are two.
+fn way(row: &Measured) -> String {
+    match (row.row.transport, row.shared) {
+        (Transport::Ipc, true) => "ipc shared".to_owned(),
+        (Transport::Ipc, false) => "ipc socket".to_owned(),
+        (transport, _) => name(transport),
+    }
 }
 
 /// A bar in eighths of a cell; never longer than the chart, never quite nothing.

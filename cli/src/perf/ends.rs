@@ -9,17 +9,18 @@
 //!   lat   near: send, receive: one round trip; timed one by one      far: replies
 //! ```
 //!
-//! Invariants: every received payload is looked at, and has to be what was sent; the clock is not asked for
-//! every message of a stream.
+//! Invariants: every received payload is looked at (its first and last byte; with `touch` every byte, which the
+//! sender has then written anew), and has to be what was sent; the clock is not asked for every message of a
+//! stream.
 
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use taipan::{AnySocket, Frame, Message, RecvError, SendError, SocketKind};
+use taipan::{AnySocket, Frame, LoanExhausted, Message, RecvError, SendError, SocketKind};
 
 use super::cpu::cpu_time;
-use super::plan::{Amount, Spec};
+use super::plan::{Amount, Manner, Spec};
 use crate::args::Test;
 use crate::failure::Failure;
 
@@ -43,6 +44,8 @@ pub struct Near {
 pub struct Far {
     /// Messages sent, or answered.
     pub messages: u64,
+    /// Loans that did not lie in shared memory, warm-up included.
+    pub ordinary_loans: u64,
     /// CPU time of this process when the measurement began.
     pub cpu_before: Duration,
 }
@@ -53,8 +56,12 @@ struct Traffic {
     /// The frames of a message that is no mark.
     frames: usize,
     routed: bool,
+    manner: Manner,
+    written: u64,
+    ordinary_loans: u64,
     seen: u64,
     sum: u64,
+    damaged: bool,
 }
 
 impl Traffic {
@@ -65,8 +72,33 @@ impl Traffic {
             payload,
             frames: 1 + usize::from(routed),
             routed,
+            manner: spec.manner,
+            written: 0,
+            ordinary_loans: 0,
             seen: 0,
             sum: 0,
+            damaged: false,
+        }
+    }
+
+    /// The next message that is no mark.
+    fn next(&mut self, socket: &AnySocket) -> Result<Message, Failure> {
+        if self.manner.loan {
+            let mut loan = socket.loan(self.payload.len()).map_err(lent_out)?;
+            self.ordinary_loans += u64::from(!loan.is_shared());
+            self.written += 1;
+            write(&mut loan, self.written);
+            return Ok(Message::from(loan));
+        }
+        self.renew();
+        Ok(Message::from(&self.payload[..]))
+    }
+
+    /// With `touch`, new bytes.
+    fn renew(&mut self) {
+        if self.manner.touch {
+            self.written += 1;
+            write(&mut self.payload, self.written);
         }
     }
 
@@ -78,21 +110,30 @@ impl Traffic {
         Message::from_frames([&self.payload[..], b"mark"])
     }
 
-    fn reply(&self, request: &Message) -> Message {
+    fn reply(&mut self, request: &Message) -> Message {
+        self.renew();
         match self.routed {
             true => Message::from_frames([request.first().clone(), Frame::from(&self.payload[..])]),
             false => Message::from(&self.payload[..]),
         }
     }
 
-    /// Reads the first and the last byte of a payload.
+    /// Reads the first and the last byte of a payload, or all of them.
     fn look(&mut self, message: &Message) {
         self.seen += 1;
-        self.sum += ends_of(message.last());
+        if self.manner.touch {
+            self.damaged |= message.last().len() != self.payload.len() || !is_whole(message.last());
+        } else {
+            self.sum += ends_of(message.last());
+        }
     }
 
     fn check(&self) -> Result<(), Failure> {
-        match self.seen * ends_of(&self.payload) == self.sum {
+        let whole = match self.manner.touch {
+            true => !self.damaged,
+            false => self.seen * ends_of(&self.payload) == self.sum,
+        };
+        match whole {
             true => Ok(()),
             false => Err(Failure::Runtime("messages were damaged on the way".into())),
         }
@@ -102,6 +143,32 @@ impl Traffic {
 fn ends_of(payload: &[u8]) -> u64 {
     let (first, last) = (payload.first().copied(), payload.last().copied());
     u64::from(first.unwrap_or(0)) + u64::from(last.unwrap_or(0))
+}
+
+/// Fills a payload with words that follow from the number of its message.
+fn write(payload: &mut [u8], number: u64) {
+    let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+    let mut words = payload.chunks_exact_mut(8);
+    for part in &mut words {
+        part.copy_from_slice(&word);
+    }
+    let rest = words.into_remainder();
+    let len = rest.len();
+    rest.copy_from_slice(&word[..len]);
+}
+
+/// Reads every byte of a payload: whether it is one that [`write`] has filled.
+fn is_whole(payload: &[u8]) -> bool {
+    let (words, rest) = payload.as_chunks::<8>();
+    let Some(first) = words.first() else {
+        return true;
+    };
+    let word = u64::from_le_bytes(*first);
+    // Without a way out in between, so that the loop is as fast as memory is.
+    let differences = words.iter().fold(0, |found, bytes| {
+        found | (u64::from_le_bytes(*bytes) ^ word)
+    });
+    differences == 0 && first.starts_with(rest)
 }
 
 /// Says when an amount is reached, asking the clock only now and then.
@@ -145,6 +212,10 @@ impl Quota {
     }
 }
 
+fn lent_out(error: LoanExhausted) -> Failure {
+    Failure::because("cannot write a message", error)
+}
+
 fn cut(error: SendError) -> Failure {
     Failure::because("sending ended early", error)
 }
@@ -161,19 +232,20 @@ macro_rules! ends {
 
             /// The far end of `thr`.
             pub $($asyncness)? fn stream(socket: AnySocket, spec: Spec) -> Result<Far, Failure> {
-                let traffic = Traffic::new(&socket, spec);
+                let mut traffic = Traffic::new(&socket, spec);
                 let mut warm_up = Quota::new(spec.amount.warm_up(), spec.size, spec.test);
                 while warm_up.more() {
-                    socket.$send(&traffic.payload[..])$($wait)*.map_err(cut)?;
+                    socket.$send(traffic.next(&socket)?)$($wait)*.map_err(cut)?;
                 }
                 socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
                 let cpu_before = cpu_time();
                 let mut quota = Quota::new(spec.amount, spec.size, spec.test);
                 while quota.more() {
-                    socket.$send(&traffic.payload[..])$($wait)*.map_err(cut)?;
+                    socket.$send(traffic.next(&socket)?)$($wait)*.map_err(cut)?;
                 }
                 socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
-                Ok(Far { messages: quota.done, cpu_before })
+                let ordinary_loans = traffic.ordinary_loans;
+                Ok(Far { messages: quota.done, ordinary_loans, cpu_before })
             }
 
             /// The near end of `thr`.
@@ -209,7 +281,7 @@ macro_rules! ends {
                     .map_err(|error| Failure::because("histogram", error))?;
                 let mut warm_up = Quota::new(spec.amount.warm_up(), spec.size, spec.test);
                 while warm_up.more() {
-                    socket.$send(&traffic.payload[..])$($wait)*.map_err(cut)?;
+                    socket.$send(traffic.next(&socket)?)$($wait)*.map_err(cut)?;
                     socket.$recv()$($wait)*.map_err(cut_off)?;
                 }
                 socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
@@ -218,7 +290,7 @@ macro_rules! ends {
                 let (start, cpu) = (Instant::now(), cpu_time());
                 while quota.more() {
                     let sent = Instant::now();
-                    socket.$send(&traffic.payload[..])$($wait)*.map_err(cut)?;
+                    socket.$send(traffic.next(&socket)?)$($wait)*.map_err(cut)?;
                     let reply = socket.$recv()$($wait)*.map_err(cut_off)?;
                     round_trips.saturating_record(u64::try_from(sent.elapsed().as_nanos()).unwrap_or(SLOWEST));
                     traffic.look(&reply);
@@ -241,7 +313,7 @@ macro_rules! ends {
                     match (traffic.is_mark(&request), began) {
                         (true, Some(cpu_before)) => {
                             traffic.check()?;
-                            return Ok(Far { messages: traffic.seen, cpu_before });
+                            return Ok(Far { messages: traffic.seen, ordinary_loans: 0, cpu_before });
                         }
                         (true, None) => {
                             began = Some(cpu_time());
@@ -264,4 +336,26 @@ ends! {
 ends! {
     /// The loops with blocking calls.
     blocking, [], [], blocking_send, blocking_recv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_whole_or_it_is_not() {
+        for len in [0, 1, 7, 8, 9, 64, 1003] {
+            let mut payload = vec![0; len];
+            for number in [1, 2, u64::MAX] {
+                write(&mut payload, number);
+                assert!(is_whole(&payload), "{len}");
+            }
+            // Shorter than two words, a payload is whatever it is.
+            for at in (0..len).filter(|_| len >= 16) {
+                let mut damaged = payload.clone();
+                damaged[at] ^= 1;
+                assert!(!is_whole(&damaged), "{at} of {len}");
+            }
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //!   parent                                        child
 //!     │ ── taipan perf-peer TEST --endpoint ... ─►  │   connects, sends or answers
 //!     │ ── stdin: stays open as long as we live ─►  │   ends with it
-//!     │ ◄─ stdout: {"messages":.., "cpu_us":..} ──  │   at the end, when everything is out
+//!     │ ◄─ stdout: {"messages":.., "cpu_us":.., ..}─ │   at the end, when everything is out
 //! ```
 
 use std::io::{self, Read, Write};
@@ -16,15 +16,17 @@ use serde_json::{Value, json};
 use taipan::{Context, Endpoint};
 
 use super::cpu::{cpu_time, pin_to};
-use super::plan::{Amount, Row, Spec, name};
+use super::ends::Far;
+use super::plan::{Amount, Manner, Row, Spec, name};
 use super::run::far;
 use crate::args::PeerArgs;
 use crate::failure::Failure;
+use crate::values::spin_name;
 
 const WHO: &str = "the other process";
 
-/// Runs the far end in another process. Returns its messages and its CPU time.
-pub fn far_process(row: Row, endpoint: &Endpoint) -> Result<(u64, Duration), Failure> {
+/// Runs the far end in another process. Returns what it did and its CPU time.
+pub fn far_process(row: Row, endpoint: &Endpoint) -> Result<(Far, Duration), Failure> {
     let failed = |error: io::Error| Failure::because(WHO, error);
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
@@ -41,10 +43,15 @@ pub fn far_process(row: Row, endpoint: &Endpoint) -> Result<(u64, Duration), Fai
     report(&output.stdout).ok_or_else(|| Failure::Runtime(format!("{WHO} did not report")))
 }
 
-fn report(output: &[u8]) -> Option<(u64, Duration)> {
+fn report(output: &[u8]) -> Option<(Far, Duration)> {
     let report: Value = serde_json::from_slice(output).ok()?;
     let cpu = Duration::try_from_secs_f64(report.get("cpu_us")?.as_f64()? / 1e6).ok()?;
-    Some((report.get("messages")?.as_u64()?, cpu))
+    let far = Far {
+        messages: report.get("messages")?.as_u64()?,
+        ordinary_loans: report.get("ordinary_loans")?.as_u64()?,
+        cpu_before: Duration::ZERO,
+    };
+    Some((far, cpu))
 }
 
 fn arguments(row: Row, endpoint: &Endpoint) -> Vec<String> {
@@ -62,6 +69,13 @@ fn arguments(row: Row, endpoint: &Endpoint) -> Vec<String> {
     if let Some(cpu) = row.cpus.1 {
         flag("--cpu", cpu.to_string());
     }
+    let manner = spec.manner;
+    flag("--shared-memory", name(manner.shared));
+    flag("--spin", spin_name(manner.spin));
+    flag("--views", name(manner.views));
+    for (flag, wanted) in [("--loan", manner.loan), ("--touch", manner.touch)] {
+        arguments.extend(wanted.then(|| flag.to_owned()));
+    }
     arguments
 }
 
@@ -73,6 +87,13 @@ pub fn run_peer(args: &PeerArgs) -> Result<(), Failure> {
         _ => return Err(Failure::Usage("either --count or --duration".into())),
     };
     let (test, pattern, runtime, size) = (args.test, args.pattern, args.runtime, args.size);
+    let manner = Manner {
+        shared: args.shared_memory,
+        spin: args.spin,
+        views: args.views,
+        loan: args.loan,
+        touch: args.touch,
+    };
     end_with_parent()?;
     pin_to(args.cpu)?;
     let context = Context::new();
@@ -83,6 +104,7 @@ pub fn run_peer(args: &PeerArgs) -> Result<(), Failure> {
             runtime,
             size,
             amount,
+            manner,
         },
         &context,
         args.endpoint.clone(),
@@ -92,7 +114,11 @@ pub fn run_peer(args: &PeerArgs) -> Result<(), Failure> {
         return Err(Failure::Runtime(format!("{unsent} messages were not sent")));
     }
     let cpu = (cpu_time() - far.cpu_before).as_secs_f64() * 1e6;
-    let report = json!({ "messages": far.messages, "cpu_us": cpu });
+    let report = json!({
+        "messages": far.messages,
+        "ordinary_loans": far.ordinary_loans,
+        "cpu_us": cpu,
+    });
     writeln!(io::stdout(), "{report}").map_err(Failure::output)
 }
 

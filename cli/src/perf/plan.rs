@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use taipan::SocketKind;
+use taipan::{SocketKind, Spin};
 
 use super::cpu;
-use crate::args::{Pattern, PerfArgs, Runtime, Test, Transport};
+use crate::args::{Pattern, PerfArgs, Runtime, Shared, Test, Transport, Views};
 use crate::failure::Failure;
 
 const ROW: Duration = Duration::from_secs(2);
 
-/// A dozen rows and their warm-ups stay well under 20 s.
+/// Sixteen rows and their warm-ups stay well under 20 s.
 const TOUR_ROW: Duration = Duration::from_millis(600);
 
 /// How much a row sends.
@@ -21,6 +21,18 @@ const TOUR_ROW: Duration = Duration::from_millis(600);
 pub enum Amount {
     Count(u64),
     For(Duration),
+}
+
+/// What becomes of shared memory, and of payloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    pub shared: Shared,
+    pub spin: Spin,
+    pub views: Views,
+    /// The sender writes into loans.
+    pub loan: bool,
+    /// Every byte is written anew, and read.
+    pub touch: bool,
 }
 
 /// What both ends of a row have to agree on.
@@ -32,6 +44,7 @@ pub struct Spec {
     /// Bytes of payload in each message.
     pub size: usize,
     pub amount: Amount,
+    pub manner: Manner,
 }
 
 /// One measurement.
@@ -86,7 +99,7 @@ pub fn rows(args: &PerfArgs) -> Result<Vec<Row>, Failure> {
     for test in tests {
         for pattern in patterns(args, test)? {
             for size in sizes(args, test) {
-                for transport in transports(args)? {
+                for (transport, manner) in ways(args, test)? {
                     for runtime in args.runtime.iter().copied() {
                         let spec = Spec {
                             test,
@@ -94,6 +107,7 @@ pub fn rows(args: &PerfArgs) -> Result<Vec<Row>, Failure> {
                             runtime,
                             size,
                             amount: amount(args),
+                            manner,
                         };
                         rows.push(Row {
                             spec,
@@ -160,6 +174,54 @@ fn sizes(args: &PerfArgs, test: Test) -> Vec<usize> {
     }
 }
 
+/// The transports, and in which manners: there are several only where there is shared memory.
+fn ways(args: &PerfArgs, test: Test) -> Result<Vec<(Transport, Manner)>, Failure> {
+    if args.loan && args.test == Some(Test::Lat) {
+        return Err(Failure::Usage("perf lat does not know --loan".into()));
+    }
+    let loan = args.loan && test == Test::Thr;
+    let shared = match (&args.shared_memory[..], args.test) {
+        ([], Some(_)) => vec![Shared::On],
+        ([], None) => vec![Shared::On, Shared::Off],
+        (given, _) => given.to_vec(),
+    };
+    let plain = Manner {
+        shared: Shared::Off,
+        spin: Spin::Never,
+        views: Views::Never,
+        loan,
+        touch: args.touch || loan,
+    };
+    let mut ways = Vec::new();
+    for transport in transports(args)? {
+        if transport != Transport::Ipc {
+            ways.push((transport, plain));
+            continue;
+        }
+        for shared in shared.iter().copied() {
+            match shared {
+                Shared::Off => ways.push((transport, plain)),
+                Shared::On => ways.extend(looking(args, plain).map(|manner| (transport, manner))),
+            }
+        }
+    }
+    Ok(ways)
+}
+
+/// The manners of a row over shared memory.
+fn looking(args: &PerfArgs, plain: Manner) -> impl Iterator<Item = Manner> {
+    let pairs = args
+        .spin
+        .iter()
+        .flat_map(|spin| args.views.iter().map(|views| (*spin, *views)));
+    pairs.map(move |(spin, views)| Manner {
+        shared: Shared::On,
+        spin,
+        views,
+        ..plain
+    })
+}
+
 fn transports(args: &PerfArgs) -> Result<Vec<Transport>, Failure> {
     if args.peer && args.transport.contains(&Transport::Inproc) {
         return Err(Failure::Usage(
@@ -198,7 +260,7 @@ mod tests {
                 (Amount::For(time), Amount::For(warm_up)) => time + warm_up,
                 counts => panic!("a count: {counts:?}"),
             });
-        assert_eq!(rows.len(), 12);
+        assert_eq!(rows.len(), 16);
         assert!(time.sum::<Duration>() < Duration::from_secs(12));
     }
 
@@ -214,14 +276,52 @@ mod tests {
     }
 
     #[test]
+    fn only_shared_memory_has_several_manners() {
+        let of = |line: &str| -> Vec<(Transport, Shared)> {
+            let rows = planned(line).unwrap();
+            let ways = rows
+                .iter()
+                .map(|row| (row.transport, row.spec.manner.shared));
+            ways.collect()
+        };
+        let lists = "--size 1 --spin auto,never,20us --views auto,never";
+        assert_eq!(of(&format!("thr --transport tcp {lists}")).len(), 1);
+        let ipc = of(&format!(
+            "thr --transport ipc,inproc --shared-memory off,on {lists}"
+        ));
+        assert_eq!(ipc.len(), 8);
+        assert_eq!(ipc[0], (Transport::Ipc, Shared::Off));
+        assert!(
+            ipc[1..7]
+                .iter()
+                .all(|way| *way == (Transport::Ipc, Shared::On))
+        );
+        assert_eq!(ipc[7], (Transport::Inproc, Shared::Off));
+        assert_eq!(
+            of("thr --transport ipc --size 1"),
+            [(Transport::Ipc, Shared::On)]
+        );
+    }
+
+    #[test]
+    fn who_writes_into_loans_writes_every_byte() {
+        let rows = planned("--loan").unwrap();
+        for row in &rows {
+            let loan = row.spec.test == Test::Thr;
+            assert_eq!((row.spec.manner.loan, row.spec.manner.touch), (loan, loan));
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_wrong_usage() {
         for line in [
+            "lat --loan",
             "thr --pattern req-rep",
             "lat --pattern push-pull",
             "thr --peer --transport inproc",
         ] {
             assert!(matches!(planned(line), Err(Failure::Usage(_))), "{line}");
         }
-        assert_eq!(planned("--pattern pair").unwrap().len(), 3);
+        assert_eq!(planned("--pattern pair").unwrap().len(), 4);
     }
 }

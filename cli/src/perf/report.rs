@@ -1,8 +1,10 @@
 //! Finished rows as a table for people, or as JSON for scripts, and the progress bar.
 //!
 //! JSON: one object a row with the keys `test`, `pattern`, `transport`, `runtime`, `processes`, `pin`, `size`,
-//! `messages` (lat: round trips), `seconds`, `msgs_per_s`, `bytes_per_s`, `cpu_us_per_msg` (both ends), and
-//! for lat `p50_us`, `p90_us`, `p99_us`, `p999_us`, `max_us` of the round trips.
+//! `messages` (lat: round trips), `seconds`, `msgs_per_s`, `bytes_per_s`, `cpu_us_per_msg` (both ends), for lat
+//! `p50_us`, `p90_us`, `p99_us`, `p999_us`, `max_us` of the round trips, and what was used: `shared_memory` (as the
+//! link was, not as it was asked for), over shared memory `spin` and `views`, `touch`, `loan`, and with that
+//! `ordinary_loans` (those that did not lie in shared memory, because it was off or full; warm-up included).
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,8 +14,9 @@ use serde_json::json;
 
 use super::plan::{Amount, Row, name};
 use super::run::Measured;
-use crate::args::{Pin, Test};
+use crate::args::{Pin, Test, Transport, Views};
 use crate::failure::Failure;
+use crate::values::spin_name;
 
 /// The columns of percentiles: their JSON keys and quantiles.
 const QUANTILES: [(&str, f64); 5] = [
@@ -88,7 +91,46 @@ fn json_row(measured: &Measured) -> serde_json::Value {
             row[key] = json!(time);
         }
     }
+    let manner = spec.manner;
+    row["shared_memory"] = json!(measured.shared);
+    if measured.shared {
+        row["spin"] = json!(spin_name(manner.spin));
+        row["views"] = json!(name(manner.views));
+    }
+    row["touch"] = json!(manner.touch);
+    row["loan"] = json!(manner.loan);
+    if manner.loan {
+        row["ordinary_loans"] = json!(measured.ordinary_loans);
+    }
     row
+}
+
+/// What was used, in words; nothing where there was no choice.
+fn how(measured: &Measured) -> String {
+    let (row, manner) = (measured.row, measured.row.spec.manner);
+    let mut words = Vec::new();
+    if measured.shared {
+        words.push(format!("shared memory, spin {}", spin_name(manner.spin)));
+        match manner.views {
+            Views::Auto => {}
+            Views::Never => words.push("copied on receipt".to_owned()),
+            Views::Always => words.push("views always".to_owned()),
+        }
+    } else if row.transport == Transport::Ipc {
+        words.push("Unix socket".to_owned());
+    }
+    match measured.ordinary_loans {
+        _ if !manner.loan => {}
+        0 => words.push("loaned".to_owned()),
+        some => words.push(format!(
+            "loaned ({} not shared)",
+            short(some as f64).trim_end()
+        )),
+    }
+    if manner.touch {
+        words.push("touched".to_owned());
+    }
+    words.join(", ")
 }
 
 fn header(test: Test) -> String {
@@ -104,7 +146,7 @@ fn header(test: Test) -> String {
     };
     let per_second = format!("{what}/s");
     format!(
-        "{:<13} {:<9} {:<8} {:>9} {what:>11} {per_second:>12} {:>12} {:>8}{rest}",
+        "{:<13} {:<9} {:<8} {:>9} {what:>11} {per_second:>12} {:>12} {:>8}{rest}  how",
         "pattern", "transport", "runtime", "size", "bytes/s", "cpu us"
     )
 }
@@ -119,8 +161,8 @@ fn table_row(measured: &Measured) -> String {
         .flatten()
         .map(|time| format!(" {time:>9.2}"))
         .collect();
-    format!(
-        "{:<13} {:<9} {:<8} {:>9} {:>11} {:>12} {:>12} {:>8.3}{times}",
+    let row = format!(
+        "{:<13} {:<9} {:<8} {:>9} {:>11} {:>12} {:>12} {:>8.3}{times}  {}",
         name(spec.pattern),
         name(transport),
         name(spec.runtime),
@@ -129,7 +171,9 @@ fn table_row(measured: &Measured) -> String {
         short(measured.rate()),
         format!("{}B", short(measured.bytes_per_second())),
         measured.cpu_per_message(),
-    )
+        how(measured),
+    );
+    row.trim_end().to_owned()
 }
 
 /// `1.23 M`: three digits or so, in units of 1000.

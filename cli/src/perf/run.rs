@@ -19,8 +19,8 @@ use taipan::{AnySocket, Context, Endpoint, Options, SocketKind};
 use super::cpu::pin_to;
 use super::ends::{Far, Near, asynchronous, blocking};
 use super::peer;
-use super::plan::{Row, Spec};
-use crate::args::{Runtime, Test, Transport};
+use super::plan::{Manner, Row, Spec};
+use crate::args::{Runtime, Shared, Test, Transport, Views};
 use crate::failure::Failure;
 
 /// How long the ends wait for each other before the first message.
@@ -42,6 +42,10 @@ pub struct Measured {
     pub cpu: Duration,
     /// Round trips in nanoseconds.
     pub round_trips: Option<Histogram<u64>>,
+    /// The link was over shared memory.
+    pub shared: bool,
+    /// Loans that did not lie in shared memory, warm-up included.
+    pub ordinary_loans: u64,
 }
 
 impl Measured {
@@ -116,13 +120,13 @@ pub fn measure(row: Row, context: &Context, bar: &ProgressBar) -> Result<Measure
             far.and_then(|far| far.join().ok().flatten()),
         )
     });
-    let (Some(near), Some((sent, far_cpu))) = (near, far) else {
+    let (Some((near, shared)), Some((far, far_cpu))) = (near, far) else {
         return Err(first.take());
     };
-    if near.messages != sent {
+    if near.messages != far.messages {
         return Err(Failure::Runtime(format!(
-            "{sent} messages were sent, {} arrived",
-            near.messages
+            "{} messages were sent, {} arrived",
+            far.messages, near.messages
         )));
     }
     Ok(Measured {
@@ -131,18 +135,21 @@ pub fn measure(row: Row, context: &Context, bar: &ProgressBar) -> Result<Measure
         seconds: near.time.as_secs_f64(),
         cpu: near.cpu + far_cpu,
         round_trips: near.round_trips,
+        shared,
+        ordinary_loans: far.ordinary_loans,
     })
 }
 
+/// What was measured, and whether the link was over shared memory.
 fn near(
     row: Row,
     context: &Context,
     bar: ProgressBar,
     tell: &mpsc::SyncSender<Endpoint>,
-) -> Result<Near, Failure> {
+) -> Result<(Near, bool), Failure> {
     pin_to(row.cpus.0)?;
     let spec = row.spec;
-    let socket = open(context, spec.kinds().0)?;
+    let socket = open(context, spec.kinds().0, spec.manner)?;
     let address = match row.transport {
         Transport::Inproc => "inproc://perf",
         Transport::Ipc => "ipc://*",
@@ -154,24 +161,26 @@ fn near(
     // Nobody listens if the other end could not be started; then there will be no peer.
     let _ = tell.send(endpoint);
     meet(&socket)?;
-    match (spec.test, spec.runtime) {
+    let shared = socket.stats().peers.iter().any(|peer| peer.shared_memory);
+    let near = match (spec.test, spec.runtime) {
         (Test::Thr, Runtime::Blocking) => blocking::count(socket, spec, bar),
         (Test::Thr, runtime) => drive(runtime, asynchronous::count(socket, spec, bar)),
         (Test::Lat, Runtime::Blocking) => blocking::ask(socket, spec, bar),
         (Test::Lat, runtime) => drive(runtime, asynchronous::ask(socket, spec, bar)),
-    }
+    };
+    Ok((near?, shared))
 }
 
-/// Messages, and no CPU time: that of the whole process is measured at the near end.
-fn far_thread(row: Row, context: &Context, endpoint: Endpoint) -> Result<(u64, Duration), Failure> {
+/// What it did, and no CPU time: that of the whole process is measured at the near end.
+fn far_thread(row: Row, context: &Context, endpoint: Endpoint) -> Result<(Far, Duration), Failure> {
     pin_to(row.cpus.1)?;
     let far = far(row.spec, context, endpoint)?;
-    Ok((far.messages, Duration::ZERO))
+    Ok((far, Duration::ZERO))
 }
 
 /// The far end in this thread.
 pub fn far(spec: Spec, context: &Context, endpoint: Endpoint) -> Result<Far, Failure> {
-    let socket = open(context, spec.kinds().1)?;
+    let socket = open(context, spec.kinds().1, spec.manner)?;
     socket
         .connect(&endpoint)
         .map_err(|error| Failure::because(&endpoint, error))?;
@@ -184,12 +193,19 @@ pub fn far(spec: Spec, context: &Context, endpoint: Endpoint) -> Result<Far, Fai
     }
 }
 
-fn open(context: &Context, kind: SocketKind) -> Result<AnySocket, Failure> {
+fn open(context: &Context, kind: SocketKind, manner: Manner) -> Result<AnySocket, Failure> {
     let mut options = Options::default();
     options.linger = Some(LINGER);
     options.send_hwm_bytes = WAITING_BYTES;
     options.recv_hwm_bytes = WAITING_BYTES;
     options.xpub_nodrop = true;
+    options.shared_memory.enabled = manner.shared == Shared::On;
+    options.shared_memory.views = match manner.views {
+        Views::Auto => taipan::Views::SameUser,
+        Views::Never => taipan::Views::Never,
+        Views::Always => taipan::Views::Always,
+    };
+    options.spin = manner.spin;
     let socket =
         AnySocket::of(context, kind, options).map_err(|error| Failure::because(kind, error))?;
     if kind == SocketKind::Sub {

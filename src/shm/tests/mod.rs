@@ -3,12 +3,18 @@
 mod copy;
 mod memfd;
 mod pool;
+mod ring;
+mod violations;
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use super::memfd::Segment;
+use super::bell::Bell;
+use super::channel::Channel;
+use super::live::SEGMENT_HEAD;
+use super::memfd::{PeerSegment, Segment};
 
 /// Set in a child that runs one test for its parent.
 const CHILD: &str = "TAIPAN_SHM_TEST_CHILD";
@@ -17,6 +23,33 @@ const CHILD: &str = "TAIPAN_SHM_TEST_CHILD";
 fn sent(segment: &Segment) -> OwnedFd {
     let fd = segment.fd().expect("still open");
     rustix::io::fcntl_dupfd_cloexec(fd, 0).expect("a second descriptor")
+}
+
+/// The smallest ring.
+const RING: usize = 64 * 1024;
+
+/// A ring segment of ours, and the same as the peer has it.
+fn segment() -> (Segment, PeerSegment) {
+    let len = SEGMENT_HEAD + RING;
+    let segment = Segment::create("taipan-ring", len, Some(SEGMENT_HEAD)).expect("a segment");
+    let peer = PeerSegment::adopt(sent(&segment), len as u64, len as u64, Some(SEGMENT_HEAD));
+    (segment, peer.expect("a good segment"))
+}
+
+/// Both ends of a bell.
+fn bells() -> (Bell, Bell) {
+    let (one, other) = UnixStream::pair().expect("a pair");
+    (Bell::new(one.into()), Bell::new(other.into()))
+}
+
+/// Both ends of a link.
+fn ends() -> (Channel, Channel) {
+    let ((ours, ours_there), (theirs, theirs_here)) = (segment(), segment());
+    let (bell, bell_there) = bells();
+    (
+        Channel::new(ours.map(), theirs_here.map(), bell),
+        Channel::new(theirs.map(), ours_there.map(), bell_there),
+    )
 }
 
 /// Descriptors of this process on memory files of this name.

@@ -28,7 +28,7 @@ const CHUNK_AT: usize = 16 * 1024;
 /// Frames of this length and more that lie in a chunk already are lent, not copied.
 const LEND_AT: usize = 4 * 1024;
 /// Bytes after which the peer is shown what was put, should it be awake.
-const SHOW_AT: usize = 1024;
+const SHOW_AT: usize = 256;
 
 /// Where a packet went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
