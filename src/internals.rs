@@ -6,6 +6,8 @@
 pub use crate::zmtp;
 
 #[cfg(target_os = "linux")]
+pub use crate::transport::{SharedGot, SharedPeer, SharedSide};
+#[cfg(target_os = "linux")]
 pub use upgrade::UpgradeSide;
 
 use crate::routing::{FairQueue, LocalFilter, Removed, RoundRobin, TopicIndex};

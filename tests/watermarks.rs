@@ -200,6 +200,15 @@ fn conflate_never_waits_and_ends_with_the_newest() {
                 assert!(last < Some(number), "{address}: {number} after {last:?}");
                 last = Some(number);
             }
+            let replaced = [push.stats(), pull.stats()]
+                .map(|stats| stats.drops.get(DropReason::Replaced))
+                .iter()
+                .sum::<u64>();
+            assert_eq!(
+                pull.stats().messages_in + replaced,
+                300,
+                "{address}: received, or counted as replaced"
+            );
         }
     }
 }

@@ -22,8 +22,8 @@ pub struct SharedMemory {
     pub ring_bytes: usize,
     /// The memory from which the socket hands large messages to its peers without copying them for each, in bytes:
     /// whole pages of [`POOL_STEP`](Self::POOL_STEP) up to [`POOL_MAX`](Self::POOL_MAX), or 0 for none. This is
-    /// address space; memory is used as far as it was touched. Made once a socket, when the first peer comes.
-    /// Default 64 MiB.
+    /// address space; memory is used as far as it was touched. Made once a socket, when the first peer comes or the
+    /// first [`loan`](crate::Socket::loan) is asked for; not at all by sockets that cannot send. Default 64 MiB.
     pub pool_bytes: usize,
     /// What becomes of a large message while the pool has no room. Default [`PoolExhausted::Copy`].
     pub exhausted: PoolExhausted,
@@ -83,10 +83,11 @@ impl Default for SharedMemory {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PoolExhausted {
-    /// It is copied through the ring in pieces.
+    /// It is copied through the ring, in pieces if need be.
     #[default]
     Copy,
-    /// It waits until a peer gives memory back, as if the peer were full.
+    /// It waits until its receiver gives memory back, as if that were full. What can never fit into the pool, and
+    /// what goes to a receiver that has nothing to give back, is copied through the ring all the same.
     Wait,
 }
 
@@ -109,11 +110,12 @@ pub enum Views {
 /// How long a waiting caller looks for messages before it sleeps; see [`Options::spin`](super::Options::spin).
 ///
 /// Waking a sleeping thread takes tens of microseconds, so a message that comes soon is had much earlier by looking.
-/// The price is a processor that is busy meanwhile. Only links over shared memory are looked at.
+/// The price is a processor that is busy meanwhile. Only links over shared memory are looked at, and not by a
+/// [`Poller`](crate::Poller).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Spin {
-    /// Up to 50 us in blocking calls and 20 us in async ones: less where messages do not come that soon, and not at
+    /// Up to 50 us, in blocking calls and in async ones: less often where messages do not come that soon, and not at
     /// all where the process may use one processor only.
     #[default]
     Auto,

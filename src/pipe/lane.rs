@@ -30,6 +30,8 @@ pub(crate) enum Flush {
 pub(crate) struct Depth {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+    /// Messages that newer ones took the place of before they were sent (`conflate`), since the lane began.
+    pub(crate) replaced: u64,
 }
 
 /// Things that happen to a lane from outside.

@@ -130,6 +130,7 @@ impl Pipe {
 
     /// The link is gone: takes the lane away and keeps what it had not handed over.
     pub(crate) fn detach(&mut self) -> Option<Box<dyn Lane>> {
+        self.counters = self.counted();
         let mut lane = self.lane.take()?;
         self.glances = false;
         let (kept, cut) = lane.reclaim();
@@ -275,7 +276,17 @@ impl Pipe {
         Depth {
             messages: lane.messages + self.pending.len(),
             bytes: lane.bytes + self.pending_bytes,
+            replaced: lane.replaced,
         }
+    }
+
+    /// The counters, with what the lane counts by itself.
+    pub(crate) fn counted(&self) -> Counters {
+        let mut counters = self.counters;
+        counters
+            .drops
+            .add(DropReason::Replaced, self.depth().replaced);
+        counters
     }
 
     pub(crate) fn limits(&self) -> (Limits, Limits) {

@@ -19,6 +19,8 @@ mod memfd;
 mod pages;
 mod pool;
 mod ring;
+#[cfg(any(test, feature = "internals"))]
+mod scribble;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -30,4 +32,6 @@ pub(crate) use live::{RETURNS, SEGMENT_HEAD};
 pub(crate) use memfd::{PeerSegment, Segment};
 pub(crate) use pool::{Chunk, Orphan, PeerPool, Place, Pool};
 pub(crate) use ring::{Consumer, Producer, Record, RecordKind, Tally, record_len};
+#[cfg(feature = "internals")]
+pub(crate) use scribble::scribble;
 pub(crate) use view::{Returner, Returns, Ticket, View, ticket};

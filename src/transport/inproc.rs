@@ -63,6 +63,8 @@ struct InprocLane {
     rx: Inlet,
     /// A packet that was looked at to learn whether the peer is gone.
     ahead: Option<Packet>,
+    /// With `conflate`: messages that the peer did not take in time.
+    replaced: u64,
 }
 
 impl InprocLane {
@@ -71,6 +73,7 @@ impl InprocLane {
             tx,
             rx,
             ahead: None,
+            replaced: 0,
         }
     }
 
@@ -107,7 +110,9 @@ impl Lane for InprocLane {
                     return Err(packet);
                 }
                 match packet {
-                    Packet::Message(message) => slot.newest = Some(message),
+                    Packet::Message(message) => {
+                        self.replaced += u64::from(slot.newest.replace(message).is_some());
+                    }
                     control => slot.control.push(control),
                 }
                 drop(slot);
@@ -151,7 +156,10 @@ impl Lane for InprocLane {
 
     /// What was sent is in the peer's hands, so nothing waits on this side.
     fn depth(&self) -> Depth {
-        Depth::default()
+        Depth {
+            replaced: self.replaced,
+            ..Depth::default()
+        }
     }
 
     /// What the peer never read is lost with it; it cannot be taken back, only counted.

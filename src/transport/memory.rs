@@ -102,6 +102,11 @@ pub struct PoolStats {
     pub free: usize,
     /// Pieces of it that are held: loans, messages under way, and what peers have not given back.
     pub chunks: usize,
+    /// Payloads that were copied into it because they did not lie there: one for each large message that was not
+    /// loaned, whatever the number of peers.
+    pub copies: u64,
+    /// Large payloads for which it had no room, a peer each time: they went through the ring, or waited.
+    pub exhausted: u64,
 }
 
 /// The pool has no room for a loan, and [`PoolExhausted::Wait`] rules ordinary buffers out. Try again when peers
@@ -137,6 +142,7 @@ impl Memory {
 
 #[cfg(target_os = "linux")]
 mod pooled {
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Arc, OnceLock};
 
     use bytes::Bytes;
@@ -157,6 +163,8 @@ mod pooled {
         pool: OnceLock<Result<Arc<Pool>, ShmError>>,
         /// The last payload that was copied into a chunk, and the copy: a publisher's peers share it.
         last: Mutex<Option<(Bytes, Bytes)>>,
+        copies: AtomicU64,
+        exhausted: AtomicU64,
     }
 
     impl Memory {
@@ -173,6 +181,8 @@ mod pooled {
                 bytes: pool.len(),
                 free: pool.free_bytes(),
                 chunks: pool.live_chunks(),
+                copies: self.shared.copies.load(Ordering::Relaxed),
+                exhausted: self.shared.exhausted.load(Ordering::Relaxed),
             })
         }
 
@@ -208,7 +218,11 @@ mod pooled {
             }
             // Gives up the previous copy first, which may be what the pool lacks.
             drop(last.take());
-            let mut chunk = pool.take(payload.len())?;
+            let Some(mut chunk) = pool.take(payload.len()) else {
+                self.shared.exhausted.fetch_add(1, Ordering::Relaxed);
+                return None;
+            };
+            self.shared.copies.fetch_add(1, Ordering::Relaxed);
             chunk.copy_from_slice(payload);
             let copy = Bytes::from_owner(chunk);
             *last = Some((payload.clone(), copy.clone()));

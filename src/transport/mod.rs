@@ -26,6 +26,8 @@ pub use ipc::Ipc;
 pub use link::{BoxFuture, ByteStream, Listener, Transport, UnixPeer};
 pub(crate) use memory::Memory;
 pub use memory::{Loan, LoanExhausted, PoolStats};
+#[cfg(all(target_os = "linux", feature = "internals"))]
+pub use shared::door::{SharedGot, SharedPeer, SharedSide};
 pub use tcp::Tcp;
 pub(crate) use upgrade::SharedState;
 pub use upgrade::UpgradeRefusal;

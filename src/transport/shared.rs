@@ -12,6 +12,8 @@
 //! Invariants: `told` says that the owner knows of unread packets, so neither a bell nor a glance has to tell it
 //! again; a peer's fault ends the link, and what it had sent and nobody received is lost.
 
+#[cfg(feature = "internals")]
+pub(crate) mod door;
 mod incoming;
 mod lent;
 mod outgoing;

@@ -32,6 +32,7 @@ pub(super) struct StreamLane {
     limits: Limits,
     /// With `conflate`: the newest message while the outbox is stuck.
     newest: Option<Message>,
+    replaced: u64,
     conflate: bool,
     readable: bool,
     hangup: bool,
@@ -66,6 +67,7 @@ impl StreamLane {
             outbox: Outbox::new(),
             limits: parts.limits,
             newest: None,
+            replaced: 0,
             conflate: parts.conflate,
             readable: true,
             hangup: false,
@@ -97,7 +99,7 @@ impl StreamLane {
             return false;
         }
         if self.conflate && (self.blocked || self.newest.is_some() || !self.has_room()) {
-            self.newest = Some(message.clone());
+            self.replaced += u64::from(self.newest.replace(message.clone()).is_some());
             return true;
         }
         if !self.conflate && !self.has_room() {
@@ -385,6 +387,7 @@ impl Lane for StreamLane {
         Depth {
             messages: self.outbox.messages() + usize::from(self.newest.is_some()),
             bytes: self.outbox.bytes(),
+            replaced: self.replaced,
         }
     }
 

@@ -188,7 +188,8 @@ fn echo(args: &[&str]) {
         panic!("{args:?}")
     };
     let context = Context::new();
-    let socket = AnySocket::of(&context, kind(kind_name), small(|_| ())).expect("options");
+    let options = small(|o| o.routing_id = "echo".into());
+    let socket = AnySocket::of(&context, kind(kind_name), options).expect("options");
     socket.connect(*address).expect("connect");
     let echoing = {
         let socket = socket.clone();

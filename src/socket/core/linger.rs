@@ -70,7 +70,7 @@ impl Core {
             if let Some(pipe) = state.pipes.get_mut(id) {
                 let left = pipe.depth().messages as u64;
                 pipe.counters.drops.add(DropReason::Linger, left);
-                state.past.merge(&pipe.counters);
+                state.past.merge(&pipe.counted());
             }
             state.pipes.remove(id);
         }

@@ -79,7 +79,7 @@ pub struct PeerStats {
 impl From<&Pipe> for PeerStats {
     fn from(pipe: &Pipe) -> Self {
         let depth = pipe.depth();
-        let counters = pipe.counters;
+        let counters = pipe.counted();
         PeerStats {
             id: pipe.info.number,
             endpoint: pipe.info.endpoint.clone(),
@@ -115,7 +115,7 @@ impl Core {
             .map(|(_, pipe)| PeerStats::from(pipe))
             .collect();
         for (_, pipe) in state.pipes.iter() {
-            sum.merge(&pipe.counters);
+            sum.merge(&pipe.counted());
         }
         let stats = SocketStats {
             messages_in: sum.messages_in,

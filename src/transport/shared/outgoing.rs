@@ -63,6 +63,7 @@ pub(super) struct Outgoing {
     cut: Option<Cut>,
     /// With `conflate`: what goes out when the peer has read the last one.
     newest: Option<Message>,
+    replaced: u64,
     /// Something was refused or waits, so room is news.
     wants_room: bool,
     /// The room there was when it did not suffice.
@@ -97,6 +98,7 @@ impl Outgoing {
             waiting_bytes: 0,
             cut: None,
             newest: None,
+            replaced: 0,
             wants_room: false,
             free_when_full: 0,
             wants_chunk: None,
@@ -178,7 +180,7 @@ impl Outgoing {
         if free && self.put_message(message)? == Put::Done {
             return Ok(self.show());
         }
-        self.newest = Some(message.clone());
+        self.replaced += u64::from(self.newest.replace(message.clone()).is_some());
         self.wants_room = true;
         Ok(false)
     }
@@ -466,6 +468,7 @@ impl Outgoing {
         Depth {
             messages: messages + self.waiting_messages + usize::from(self.newest.is_some()),
             bytes: bytes + self.waiting_bytes + self.newest.as_ref().map_or(0, Message::byte_len),
+            replaced: self.replaced,
         }
     }
 

@@ -14,11 +14,13 @@ use crate::lines::Fars;
 use crate::meter::Sample;
 use crate::payload::read;
 
-/// The options of every taipan socket here. **This is the place** to set `shared_memory` and `spin`.
+/// The options of every taipan socket here, all others at their defaults. Between two processes on one machine the
+/// watermarks of both ends count together, so each has half of the window.
 pub fn options(job: &Job) -> Options {
+    let window = job.cell.window();
     let mut options = Options::default();
-    options.send_hwm = job.cell.window();
-    options.recv_hwm = job.cell.window();
+    options.send_hwm = window / 2;
+    options.recv_hwm = window - window / 2;
     options.xpub_nodrop = true;
     options
 }
