@@ -68,6 +68,7 @@ pub(crate) async fn shake(
         kind,
         options,
         memory,
+        peer: credentials,
     };
     let run = meet(stream, Handshake::new(config), &side, offers);
     let met = match options.handshake_timeout {
@@ -76,7 +77,7 @@ pub(crate) async fn shake(
             .map_err(|_| HandshakeFailure::TimedOut)??,
         None => run.await?,
     };
-    met.into_link(&side, address, credentials, wants_ticks)
+    met.into_link(&side, address, wants_ticks)
 }
 
 /// Whether we can share memory with this peer, so far as this side has a say.
@@ -192,7 +193,6 @@ impl Met {
         self,
         side: &Side<'_>,
         address: String,
-        credentials: Option<PeerCredentials>,
         wants_ticks: Box<dyn Fn() + Send>,
     ) -> Result<Link, HandshakeFailure> {
         let options = side.options;
@@ -212,7 +212,7 @@ impl Met {
         let user_id = self.established.user_id.clone();
         let (peer, encoder, decoder) = self.established.split();
         let lane: Box<dyn Lane> = match self.agreed {
-            Some(agreed) => agreed.lane(side, self.stream, credentials, heartbeat, wants_ticks)?,
+            Some(agreed) => agreed.lane(side, self.stream, heartbeat, wants_ticks)?,
             None => Box::new(StreamLane::new(StreamParts {
                 stream: self.stream,
                 decoder,
@@ -232,7 +232,7 @@ impl Met {
             peer,
             user_id,
             address,
-            credentials,
+            credentials: side.peer,
             shared: self.shared,
         })
     }

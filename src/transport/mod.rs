@@ -13,7 +13,7 @@ mod ipc;
 mod link;
 mod memory;
 #[cfg(target_os = "linux")]
-mod shared;
+pub(crate) mod shared;
 mod stream;
 mod tcp;
 pub(crate) mod upgrade;
@@ -26,8 +26,6 @@ pub use ipc::Ipc;
 pub use link::{BoxFuture, ByteStream, Listener, Transport, UnixPeer};
 pub(crate) use memory::Memory;
 pub use memory::{Loan, LoanExhausted, PoolStats};
-#[cfg(all(target_os = "linux", feature = "internals"))]
-pub use shared::door::{SharedGot, SharedPeer, SharedSide};
 pub use tcp::Tcp;
 pub(crate) use upgrade::SharedState;
 pub use upgrade::UpgradeRefusal;

@@ -39,6 +39,8 @@ pub(in crate::transport) struct Side<'a> {
     pub(in crate::transport) kind: SocketKind,
     pub(in crate::transport) options: &'a Options,
     pub(in crate::transport) memory: &'a Memory,
+    /// Who the system says is at the other end.
+    pub(in crate::transport) peer: Option<PeerCredentials>,
 }
 
 /// How a conversation ended.
@@ -151,9 +153,13 @@ impl Side<'_> {
         }
     }
 
-    /// A socket that never sends messages needs no memory for large ones.
+    /// A socket that never sends messages needs no memory for large ones. Who has the pool can read the messages for
+    /// all other peers in it, so it is only for those who could look into this process anyway.
     fn pool_bytes(&self) -> usize {
-        match self.kind.can_send() {
+        let trusted = self
+            .peer
+            .is_some_and(|peer| peer.uid == 0 || peer.uid == own_user());
+        match self.kind.can_send() && trusted {
             true => self.options.shared_memory.pool_bytes,
             false => 0,
         }
@@ -185,7 +191,6 @@ impl Agreed {
         self,
         side: &Side<'_>,
         stream: Box<dyn ByteStream>,
-        peer: Option<PeerCredentials>,
         heartbeat: Option<Heartbeat>,
         wants_ticks: Box<dyn Fn() + Send>,
     ) -> io::Result<Box<dyn Lane>> {
@@ -200,7 +205,7 @@ impl Agreed {
             memory: side.memory.clone(),
             pool: self.pool,
             peer_pool: self.peer_pool,
-            views: views(options.shared_memory.views, peer),
+            views: views(options.shared_memory.views, side.peer),
             exhausted: options.shared_memory.exhausted,
             limits: Limits {
                 messages: options.send_hwm,
@@ -219,11 +224,14 @@ impl Agreed {
     }
 }
 
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// Whether this peer's memory is read in place.
 fn views(wanted: Views, peer: Option<PeerCredentials>) -> bool {
-    let ours = rustix::process::geteuid().as_raw();
     match wanted {
-        Views::SameUser => peer.is_some_and(|peer| peer.uid == ours),
+        Views::SameUser => peer.is_some_and(|peer| peer.uid == own_user()),
         Views::Always => true,
         Views::Never => false,
     }

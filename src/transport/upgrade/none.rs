@@ -18,6 +18,7 @@ pub(in crate::transport) struct Side<'a> {
     pub(in crate::transport) kind: SocketKind,
     pub(in crate::transport) options: &'a Options,
     pub(in crate::transport) memory: &'a Memory,
+    pub(in crate::transport) peer: Option<PeerCredentials>,
 }
 
 /// As on Linux, but for the first case, which does not happen.
@@ -39,7 +40,6 @@ impl Agreed {
         self,
         _side: &Side<'_>,
         _stream: Box<dyn ByteStream>,
-        _peer: Option<PeerCredentials>,
         _heartbeat: Option<Heartbeat>,
         _wants_ticks: Box<dyn Fn() + Send>,
     ) -> io::Result<Box<dyn Lane>> {
