@@ -317,7 +317,8 @@ pub struct PerfArgs {
     /// The sender writes its messages into loans of the socket's memory (thr); implies --touch
     #[arg(long)]
     pub loan: bool,
-    /// The sender writes every byte of every message anew, and the receiver reads every byte
+    /// The sender writes every byte of every message anew, and the receiver reads every byte, which is what makes large
+    /// messages comparable: untouched ones cost next to nothing in shared memory
     #[arg(long)]
     pub touch: bool,
     /// Messages (lat: round trips) a row

@@ -23,7 +23,9 @@ pub struct SharedMemory {
     /// The memory from which the socket hands large messages to its peers without copying them for each, in bytes:
     /// whole pages of [`POOL_STEP`](Self::POOL_STEP) up to [`POOL_MAX`](Self::POOL_MAX), or 0 for none. This is
     /// address space; memory is used as far as it was touched. Made once a socket, when the first peer comes or the
-    /// first [`loan`](crate::Socket::loan) is asked for; not at all by sockets that cannot send. Default 64 MiB.
+    /// first [`loan`](crate::Socket::loan) is asked for; not at all by sockets that cannot send.
+    /// Given to processes of the same user and of root only: who has it can read in it what is meant for others.
+    /// Everybody else's large messages go through the ring. Default 64 MiB.
     pub pool_bytes: usize,
     /// What becomes of a large message while the pool has no room. Default [`PoolExhausted::Copy`].
     pub exhausted: PoolExhausted,

@@ -157,7 +157,7 @@ fn write(payload: &mut [u8], number: u64) {
     rest.copy_from_slice(&word[..len]);
 }
 
-/// Reads every byte of a payload: whether it is one that [`write`] has filled.
+/// Reads every byte of a payload: whether it is one that `write` has filled.
 fn is_whole(payload: &[u8]) -> bool {
     let (words, rest) = payload.as_chunks::<8>();
     let Some(first) = words.first() else {
