@@ -118,7 +118,7 @@ pub enum Views {
 #[non_exhaustive]
 pub enum Spin {
     /// Up to 50 us, in blocking calls and in async ones: less often where messages do not come that soon, and not at
-    /// all where the process may use one processor only.
+    /// all on a machine with one processor.
     #[default]
     Auto,
     /// Not at all.

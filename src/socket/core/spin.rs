@@ -3,6 +3,7 @@
 //! Being woken costs tens of microseconds, so looking is worth up to about as much, where something comes in that
 //! time. Where nothing does it is tried less and less often: after `n` fruitless tries in a row once in 2^n waits.
 
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -13,12 +14,36 @@ const PATIENCE: u32 = 3;
 /// At least one wait in so many (as a power of two) is tried.
 const RAREST: u32 = 7;
 
-/// How long [`Spin::Auto`](crate::config::Spin::Auto) is for this process: not at all if it has one processor only.
+/// How long [`Spin::Auto`](crate::config::Spin::Auto) is on this machine: not at all with one processor. Which of
+/// several the process may use does not matter, because the peer may use others; where it may not, looking gives the
+/// processor away in between.
 pub(super) fn auto_budget() -> Duration {
-    match thread::available_parallelism() {
-        Ok(processors) if processors.get() > 1 => AUTO,
-        _ => Duration::ZERO,
-    }
+    static BUDGET: OnceLock<Duration> = OnceLock::new();
+    *BUDGET.get_or_init(|| {
+        if processors() > 1 {
+            AUTO
+        } else {
+            Duration::ZERO
+        }
+    })
+}
+
+/// Processors that are running.
+fn processors() -> usize {
+    std::fs::read_to_string("/sys/devices/system/cpu/online")
+        .ok()
+        .and_then(|list| count(list.trim()))
+        .or_else(|| Some(thread::available_parallelism().ok()?.get()))
+        .unwrap_or(1)
+}
+
+/// How many numbers a list such as `0-3,5` has.
+fn count(list: &str) -> Option<usize> {
+    list.split(',').try_fold(0, |sum, part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        Some(sum + last.checked_sub(first)? + 1)
+    })
 }
 
 /// What waiting by looking has brought lately.
@@ -50,6 +75,15 @@ impl Spinner {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_are_counted() {
+        assert_eq!(count("0"), Some(1));
+        assert_eq!(count("0-1"), Some(2));
+        assert_eq!(count("0-3,5,8-9"), Some(7));
+        assert_eq!(count(""), None);
+        assert_eq!(count("3-1"), None);
+    }
 
     #[test]
     fn it_is_tried_less_and_less_but_never_given_up() {

@@ -1,7 +1,7 @@
 //! Looking for a while before sleeping, on links over shared memory.
 //!
-//! A blocking call looks in a loop and gives the processor away now and then, in case the peer has none. An async
-//! call looks for a microsecond or two and lets its runtime run other tasks in between.
+//! A blocking call looks in a loop and gives the processor away in between, in case the peer waits for it. An async
+//! call looks for a moment and lets its runtime run other tasks in between.
 
 use std::task::{Context, Poll};
 use std::thread;
@@ -14,7 +14,7 @@ use crate::config::Spin;
 /// Looks between two glances at the clock, which costs as much as several of them.
 const LOOKS: u32 = 16;
 /// After so long a look the peer may be waiting for our processor.
-const YIELD_AFTER: Duration = Duration::from_micros(2);
+const YIELD_AFTER: Duration = Duration::from_nanos(500);
 
 /// How far one async call is with looking.
 #[derive(Debug, Default)]
