@@ -157,7 +157,7 @@ mod upgrade {
 
     impl<F> UpgradeSide<F> {
         /// A side that has its HELLO ready. It takes up to 4 GiB from its peer and has a ring of 1 MiB, whose
-        /// segment begins with 0x9000 bytes.
+        /// segment begins with 0x10000 bytes.
         #[allow(clippy::new_without_default)]
         pub fn new() -> Self {
             UpgradeSide(Upgrade::new(Terms {
@@ -170,7 +170,7 @@ mod upgrade {
                     ttl_ms: 0,
                     kind: SocketKind::Pull.number(),
                 },
-                segment_head: 0x9000,
+                segment_head: 0x10000,
                 peer_bytes: 1 << 32,
                 peer_kind: Some(SocketKind::Push),
             }))
@@ -202,7 +202,7 @@ mod upgrade {
                         self.0.consume_output(bytes.len());
                         written.extend_from_slice(&bytes);
                     }
-                    Step::Make => self.0.made(0x9000 + (1 << 20), 1 << 26),
+                    Step::Make => self.0.made(0x10000 + (1 << 20), 1 << 26),
                     Step::Adopt => {
                         let offer = self.0.take_offer();
                         adopted.extend(offer.into_iter().flat_map(|offer| {

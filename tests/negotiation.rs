@@ -22,7 +22,7 @@ use taipan::{
 };
 
 /// What is in front of the ring in a segment.
-const HEAD: u64 = 0x9000;
+const HEAD: u64 = 0x10000;
 /// The ring of our hand-made peer.
 const RING: u64 = 64 * 1024;
 

@@ -109,3 +109,28 @@ fn a_publisher_that_must_not_drop_lost_a_message_when_it_closed() {
         assert_eq!(message.expect("a message in time"), expected.to_be_bytes());
     }
 }
+
+/// What peers had given back was noticed at the next send only, so that a loan failed for ever after the pool was
+/// exhausted once.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_loan_did_not_see_what_was_given_back() {
+    let context = Context::new();
+    let mut options = Options::default();
+    options.shared_memory.pool_bytes = 4 << 20;
+    options.shared_memory.exhausted = taipan::PoolExhausted::Wait;
+    let push = taipan::Push::with_options(&context, options).expect("options");
+    let pull = taipan::Pull::new(&context);
+    push.connect(pull.bind("ipc://*").expect("bind"))
+        .expect("connect");
+    for _ in 0..3 {
+        for _ in 0..4 {
+            let loan = push.loan(1 << 20).expect("room for four");
+            push.blocking_send(loan).expect("send");
+        }
+        assert!(push.loan(1 << 20).is_err(), "all is under way");
+        for _ in 0..4 {
+            pull.blocking_recv_timeout(PATIENCE).expect("a message");
+        }
+    }
+}

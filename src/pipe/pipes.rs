@@ -120,7 +120,13 @@ impl Pipes {
                 }
                 Some(packet)
             }
-            Err(LaneIdle::Empty) => None,
+            Err(LaneIdle::Empty) => {
+                // Parts of a packet may have been read, and the peer was not asked to tell of the others.
+                if pipe.glances() && !pipe.awake {
+                    self.rouse(id);
+                }
+                None
+            }
             Err(LaneIdle::Closed(cause)) => {
                 self.note_closed(id, cause);
                 None

@@ -20,9 +20,9 @@
 //! them acquire. With `--cfg taipan_loom` the page is an array on the heap that loom watches.
 
 /// Bytes in front of the ring in a segment: the live page, then the return ring.
-pub(crate) const SEGMENT_HEAD: usize = 0x9000;
+pub(crate) const SEGMENT_HEAD: usize = 0x10000;
 /// Where the return ring begins.
-pub(super) const RETURNS_AT: usize = 0x1000;
+pub(super) const RETURNS_AT: usize = 0x8000;
 /// Entries of the return ring, 8 bytes each.
 pub(crate) const RETURNS: u64 = ((SEGMENT_HEAD - RETURNS_AT) / 8) as u64;
 

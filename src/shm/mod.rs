@@ -19,7 +19,7 @@ mod memfd;
 mod pages;
 mod pool;
 mod ring;
-#[cfg(any(test, feature = "internals"))]
+#[cfg(feature = "internals")]
 mod scribble;
 #[cfg(test)]
 mod tests;
@@ -30,7 +30,7 @@ pub(crate) use channel::Channel;
 pub(crate) use error::{ShmError, Violation};
 pub(crate) use live::{RETURNS, SEGMENT_HEAD};
 pub(crate) use memfd::{PeerSegment, Segment};
-pub(crate) use pool::{Chunk, Orphan, PeerPool, Place, Pool};
+pub(crate) use pool::{Borrower, Chunk, PeerPool, Place, Pool};
 pub(crate) use ring::{Consumer, Producer, Record, RecordKind, Tally, record_len};
 #[cfg(feature = "internals")]
 pub(crate) use scribble::scribble;

@@ -15,7 +15,7 @@
 //! - live chunks do not overlap, and a chunk's memory is written through its one owner only;
 //! - ids are used again, each time with the next generation, so what comes back late for an older chunk is told
 //!   from the younger one (until 2^32 chunks later);
-//! - no orphan is asked or dropped while a lock is held, because dropping chunks comes back here.
+//! - no borrower is asked or dropped while a lock is held, because dropping chunks comes back here.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -33,9 +33,9 @@ use super::pages::Pages;
 /// What chunks are rounded up to. On most machines a page of memory.
 const PAGE: usize = 4096;
 
-/// Chunks whose peer is gone from our links, but may still be reading them.
-pub(crate) trait Orphan: Send {
-    /// Whether nothing is borrowed any more; then it is dropped.
+/// Who borrows chunks: the peer of a link, or of one that has ended while the peer may still be reading.
+pub(crate) trait Borrower: Send {
+    /// Takes in what was given back. Whether nothing is and will be borrowed any more; then it is dropped.
     fn settle(&mut self) -> bool;
 }
 
@@ -54,15 +54,15 @@ pub(crate) struct Place {
 
 /// A socket's pool.
 ///
-/// Dropping it drops its orphans and closes the descriptor; the memory stays for the chunks that are left, and for
+/// Dropping it drops its borrowers and closes the descriptor; the memory stays for the chunks that are left, and for
 /// peers, who have maps of their own.
 pub(crate) struct Pool {
     segment: Segment,
     store: Arc<Store>,
-    orphans: Mutex<Vec<Box<dyn Orphan>>>,
+    borrowers: Mutex<Vec<Box<dyn Borrower>>>,
 }
 
-/// What chunks need of their pool. Apart from it, because an orphan that the pool owns may hold chunks.
+/// What chunks need of their pool. Apart from it, because an borrower that the pool owns may hold chunks.
 struct Store {
     map: Arc<Mapping>,
     books: Mutex<Books>,
@@ -134,7 +134,7 @@ impl Pool {
         Ok(Arc::new(Pool {
             segment,
             store: Arc::new(store),
-            orphans: Mutex::default(),
+            borrowers: Mutex::default(),
         }))
     }
 
@@ -156,7 +156,7 @@ impl Pool {
             return None;
         }
         self.try_take(len).or_else(|| {
-            self.settle_orphans();
+            self.settle();
             self.try_take(len)
         })
     }
@@ -190,19 +190,19 @@ impl Pool {
         })
     }
 
-    /// Keeps chunks that a peer may still be reading, until it says that it does not.
-    pub(crate) fn adopt_orphan(&self, orphan: Box<dyn Orphan>) {
-        lock(&self.orphans).push(orphan);
+    /// Has a peer asked for what it gives back whenever the pool is exhausted.
+    pub(crate) fn add_borrower(&self, borrower: Box<dyn Borrower>) {
+        lock(&self.borrowers).push(borrower);
     }
 
-    /// Asks all orphans, and drops those that are settled.
-    pub(crate) fn settle_orphans(&self) {
-        let mut orphans = std::mem::take(&mut *lock(&self.orphans));
-        if orphans.is_empty() {
+    /// Asks all borrowers, and drops those that are settled.
+    pub(crate) fn settle(&self) {
+        let mut borrowers = std::mem::take(&mut *lock(&self.borrowers));
+        if borrowers.is_empty() {
             return;
         }
-        orphans.retain_mut(|orphan| !orphan.settle());
-        lock(&self.orphans).append(&mut orphans);
+        borrowers.retain_mut(|borrower| !borrower.settle());
+        lock(&self.borrowers).append(&mut borrowers);
     }
 
     /// The bytes that nobody has, in one piece or many.
@@ -332,6 +332,11 @@ impl PeerPool {
         Ok(Arc::new(PeerPool { segment }))
     }
 
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.segment.len()
+    }
+
     /// A piece of it; `None` if it is not all within the pool.
     pub(crate) fn slice(self: &Arc<Self>, offset: u64, len: u64) -> Option<PeerSlice> {
         let end = offset.checked_add(len)?;
@@ -390,14 +395,14 @@ mod tests {
         let pool = Pool::named("taipan-poison", PAGE).expect("a pool");
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             let _books = lock(&pool.store.books);
-            let _orphans = lock(&pool.orphans);
+            let _borrowers = lock(&pool.borrowers);
             panic!("on purpose");
         }));
         assert!(panicked.is_err() && pool.store.books.is_poisoned());
         let chunk = pool.take(1).expect("room for one byte");
         assert_eq!((pool.live_chunks(), pool.free_bytes()), (1, 0));
         drop(chunk);
-        pool.settle_orphans();
+        pool.settle();
         assert_eq!((pool.live_chunks(), pool.free_bytes()), (0, PAGE));
     }
 }

@@ -1,4 +1,4 @@
-//! A peer's hand, for tests and fuzz targets: it writes anything anywhere into a segment of its own.
+//! A peer's hand, for fuzz targets: it writes anything anywhere into a segment of its own.
 
 use std::ptr;
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::incoming::{Fault, Incoming, Nothing};
-use self::lent::{Lent, LentOrphan};
+use self::lent::Lent;
 use self::outgoing::Outgoing;
 use super::memory::Memory;
 use crate::config::PoolExhausted;
@@ -85,9 +85,8 @@ impl SharedLane {
         SharedLane {
             out: Some(Outgoing::new(
                 channel.tx,
-                Lent::new(channel.returns),
+                parts.pool.map(|pool| Lent::new(pool, channel.returns)),
                 parts.memory,
-                parts.pool,
                 parts.exhausted,
                 parts.limits.joined(parts.peer_limits),
                 parts.conflate,
@@ -407,13 +406,6 @@ impl Drop for SharedLane {
         out.close();
         self.incoming.release();
         self.bell.send(Signal::Bell);
-        let (mut lent, pool) = out.into_lent();
-        let Some(pool) = pool else { return };
-        let _ = lent.take_back();
-        if !lent.is_empty() && !self.bell.is_abandoned() {
-            let bell = self.bell.clone();
-            pool.adopt_orphan(Box::new(LentOrphan { lent, bell }));
-        }
-        pool.settle_orphans();
+        out.end(&self.bell);
     }
 }

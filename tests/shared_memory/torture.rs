@@ -6,13 +6,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use taipan::{AnySocket, Dealer, Message, Pair, Router, SocketKind, Spin};
+use taipan::{AnySocket, Dealer, Message, Pair, Pull, Push, Router, SocketKind, Spin};
 
 use crate::children::Follower;
 use crate::common::*;
 use crate::process::Child;
 use crate::rig::*;
-use crate::script::{Random, Script, seed, tag_of};
+use crate::script::{Random, Script, noise, seed, tag_of};
 
 /// The longest frames.
 const MOST: usize = 4 * 1024 * 1024;
@@ -284,4 +284,33 @@ fn small_messages_between_tasks_never_get_stuck() {
             }
         });
     }
+}
+
+/// Bug: the pipe was no longer looked at, and its peer not asked to tell, when one thread had gone to sleep although
+/// there were pieces, and another one then read those without a message coming of it. Both slept for ever.
+#[test]
+fn pieces_that_make_no_message_yet_do_not_put_a_link_to_sleep() {
+    let _dog = watchdog(20);
+    let (dir, context) = (Dir::new(), context());
+    let without = |o: &mut taipan::Options| {
+        o.shared_memory.pool_bytes = 0;
+        o.spin = Spin::Never;
+    };
+    let push = Push::with_options(&context, small(without)).expect("options");
+    let pull = Pull::with_options(&context, small(without)).expect("options");
+    marry(&pull, &push, &dir.address("socket"));
+    let receiving: Vec<_> = (0..3)
+        .map(|_| {
+            let pull = pull.clone();
+            thread::spawn(move || while pull.blocking_recv().is_ok() {})
+        })
+        .collect();
+    for number in 0..500 {
+        push.blocking_send(noise(150_000, number)).expect("send");
+    }
+    until(|| pull.stats().messages_in == 500);
+    pull.close();
+    receiving
+        .into_iter()
+        .for_each(|thread| thread.join().expect("received"));
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{descriptors, maps};
-use crate::shm::pool::{Chunk, Orphan, PeerPool, PeerSlice, Place, Pool};
+use crate::shm::pool::{Borrower, Chunk, PeerPool, PeerSlice, Place, Pool};
 
 const PAGE: usize = 4096;
 
@@ -177,66 +177,66 @@ struct Borrowed {
     pool: Weak<Pool>,
 }
 
-impl Orphan for Borrowed {
+impl Borrower for Borrowed {
     fn settle(&mut self) -> bool {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if let Some(pool) = self.pool.upgrade() {
-            pool.settle_orphans();
+            pool.settle();
             assert!(pool.live_chunks() > 0);
         }
         self.settled.load(Ordering::Relaxed)
     }
 }
 
-fn orphan(pool: &Arc<Pool>, len: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>) {
+fn borrower(pool: &Arc<Pool>, len: usize) -> (Arc<AtomicBool>, Arc<AtomicUsize>) {
     let (settled, asked) = (Arc::default(), Arc::default());
-    let orphan = Borrowed {
+    let borrower = Borrowed {
         _chunk: pool.take(len).expect("room"),
         settled: Arc::clone(&settled),
         asked: Arc::clone(&asked),
         pool: Arc::downgrade(pool),
     };
-    pool.adopt_orphan(Box::new(orphan));
+    pool.add_borrower(Box::new(borrower));
     (settled, asked)
 }
 
 #[test]
-fn orphans_keep_their_chunks_until_they_are_settled() {
+fn borrowers_keep_their_chunks_until_they_are_settled() {
     let pool = pool(4);
-    let (first, _) = orphan(&pool, PAGE);
-    let (second, asked) = orphan(&pool, PAGE);
-    pool.settle_orphans();
+    let (first, _) = borrower(&pool, PAGE);
+    let (second, asked) = borrower(&pool, PAGE);
+    pool.settle();
     assert_eq!((pool.live_chunks(), asked.load(Ordering::Relaxed)), (2, 1));
     first.store(true, Ordering::Relaxed);
-    pool.settle_orphans();
+    pool.settle();
     assert_eq!((pool.live_chunks(), pool.free_bytes()), (1, 3 * PAGE));
     second.store(true, Ordering::Relaxed);
-    pool.settle_orphans();
+    pool.settle();
     assert_eq!((pool.live_chunks(), pool.free_bytes()), (0, 4 * PAGE));
 }
 
 #[test]
-fn orphans_are_asked_once_when_the_pool_is_exhausted() {
+fn borrowers_are_asked_once_when_the_pool_is_exhausted() {
     let pool = pool(4);
-    let (settled, asked) = orphan(&pool, 4 * PAGE);
+    let (settled, asked) = borrower(&pool, 4 * PAGE);
     assert!(pool.take(PAGE).is_none());
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     settled.store(true, Ordering::Relaxed);
-    let chunk = pool.take(PAGE).expect("what the orphan had");
+    let chunk = pool.take(PAGE).expect("what the borrower had");
     assert!(pool.take(5 * PAGE).is_none(), "never, so nobody is asked");
     assert_eq!((pool.live_chunks(), asked.load(Ordering::Relaxed)), (1, 2));
     drop(chunk);
-    let (_, asked) = orphan(&pool, PAGE);
+    let (_, asked) = borrower(&pool, PAGE);
     assert!(pool.take(PAGE).is_some());
     assert_eq!(asked.load(Ordering::Relaxed), 0, "there was room");
 }
 
 #[test]
-fn a_pool_ends_with_its_orphans_and_not_before_its_chunks() {
+fn a_pool_ends_with_its_borrowers_and_not_before_its_chunks() {
     let name = "taipan-pool-end";
     let pool = Pool::named(name, 4 * PAGE).expect("a pool");
     let peer = peer_of(&pool);
-    let (_never, _) = orphan(&pool, PAGE);
+    let (_never, _) = borrower(&pool, PAGE);
     let mut chunk = pool.take(PAGE).expect("a page");
     drop(pool);
     assert_eq!((descriptors(name), maps(name)), (0, 2));

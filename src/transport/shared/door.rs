@@ -198,7 +198,7 @@ impl SharedSide {
         drop(kept);
         drop(self.lane);
         drop(peer);
-        self.pool.settle_orphans();
+        self.pool.settle();
         self.pool.len() - self.pool.free_bytes()
     }
 }

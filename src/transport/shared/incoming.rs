@@ -80,6 +80,8 @@ pub(super) struct Incoming {
     /// Pieces of a frame that is not complete.
     piece: Vec<u8>,
     in_pieces: bool,
+    /// Bytes of the message that lie in chunks. One place can be named again and again, and each may have to be copied.
+    in_chunks: u64,
     /// The peer waits for the room that was made, and must be rung.
     pub(super) ring_due: bool,
     /// What the peer did wrong.
@@ -103,6 +105,7 @@ impl Incoming {
             frames: Vec::new(),
             piece: Vec::new(),
             in_pieces: false,
+            in_chunks: 0,
             ring_due: false,
             fault: None,
         }
@@ -225,13 +228,14 @@ impl Incoming {
     }
 
     fn add_frame(&mut self, frame: Frame, more: bool) -> Result<Option<Packet>, Violation> {
-        if self.frames.len() + 1 >= MAX_FRAMES {
+        self.frames.push(frame);
+        if more && self.frames.len() >= MAX_FRAMES {
             return Err(Violation("a message with too many frames"));
         }
-        self.frames.push(frame);
         if more {
             return Ok(None);
         }
+        self.in_chunks = 0;
         let message = Message::from(std::mem::take(&mut self.frames));
         self.rx.taken.count(message.byte_len());
         Ok(Some(Packet::Message(message)))
@@ -257,11 +261,17 @@ impl Incoming {
         };
         let (name, offset, len) = (word(0), word(8), word(16));
         self.check_size(len)?;
-        let slice = self
+        let pool = self
             .pool
             .as_ref()
-            .and_then(|pool| pool.slice(offset, len))
+            .ok_or(Violation("a chunk without a pool"))?;
+        let slice = pool
+            .slice(offset, len)
             .ok_or(Violation("a chunk outside of its pool"))?;
+        self.in_chunks = self.in_chunks.saturating_add(len);
+        if self.in_chunks > pool.len() as u64 {
+            return Err(Violation("a message with more in chunks than the pool holds").into());
+        }
         let ticket = ticket(name as u32, (name >> 32) as u32);
         if self.views && slice.len() > Frame::INLINE {
             let view = View::new(slice, ticket, self.returner.clone());

@@ -1,86 +1,138 @@
 //! Chunks that a peer borrows, and what becomes of them when its link ends.
+//!
+//! The lane lends; what is given back is taken in by the lane too, or by whoever finds the pool exhausted. Hence the
+//! lock, which is held for bookkeeping only: dropping a chunk comes back to the pool, so it happens outside.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
-use crate::shm::{Bell, Orphan, Place, RETURNS, Returns, Ticket, Violation, ticket};
+use crate::shm::{Bell, Borrower, Place, Pool, RETURNS, Returns, Ticket, Violation, ticket};
 
-/// What one peer borrows. Holding the bytes keeps the chunk they lie in.
+/// What one peer borrows.
 pub(super) struct Lent {
+    pool: Arc<Pool>,
+    ledger: Arc<Mutex<Ledger>>,
+}
+
+/// Holding the bytes keeps the chunk they lie in.
+struct Ledger {
     returns: Returns,
     held: HashMap<Ticket, (Bytes, u32)>,
     /// Loans, one chunk lent twice counting twice.
     count: u64,
+    /// What the peer did wrong.
+    fault: Option<Violation>,
+    /// The link has ended. The chunks are not used again before the peer has given them back, or has closed its end of
+    /// the socket: it keeps that open for as long as it borrows anything.
+    over: Option<Arc<Bell>>,
 }
 
 impl Lent {
-    pub(super) fn new(returns: Returns) -> Self {
-        Lent {
+    pub(super) fn new(pool: Arc<Pool>, returns: Returns) -> Self {
+        let ledger = Arc::new(Mutex::new(Ledger {
             returns,
             held: HashMap::new(),
             count: 0,
-        }
+            fault: None,
+            over: None,
+        }));
+        pool.add_borrower(Box::new(LinkBorrower(ledger.clone())));
+        Lent { pool, ledger }
     }
 
-    /// Whether one more may be lent: the peer's return ring has an entry for each.
-    pub(super) fn has_room(&self) -> bool {
-        self.count < RETURNS
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Whether one more may be lent beside so many others: the peer's return ring has an entry for each.
+    pub(super) fn has_room_beside(&self, others: u64) -> bool {
+        self.count() + others < RETURNS
     }
 
     /// Notes that the peer borrows the chunk that `bytes` lies in.
-    pub(super) fn lend(&mut self, place: Place, bytes: Bytes) {
-        self.count += 1;
+    pub(super) fn lend(&self, place: Place, bytes: Bytes) {
+        let mut ledger = self.ledger.lock();
+        ledger.count += 1;
         let ticket = ticket(place.chunk, place.generation);
-        self.held.entry(ticket).or_insert((bytes, 0)).1 += 1;
+        ledger.held.entry(ticket).or_insert((bytes, 0)).1 += 1;
     }
 
     /// Takes in what was given back.
     ///
     /// # Errors
-    /// The peer gave back what it did not hold.
-    pub(super) fn take_back(&mut self) -> Result<(), Violation> {
-        while self.count > 0 {
-            let Some(ticket) = self.returns.next()? else {
-                return Ok(());
-            };
-            let Entry::Occupied(mut held) = self.held.entry(ticket) else {
-                return Err(Violation("a chunk given back that it did not hold"));
-            };
-            self.count -= 1;
-            held.get_mut().1 -= 1;
-            if held.get().1 == 0 {
-                held.remove();
-            }
+    /// The peer gave back what it did not hold, now or when somebody else looked.
+    pub(super) fn take_back(&self) -> Result<(), Violation> {
+        take_back(&self.ledger);
+        match self.ledger.lock().fault {
+            Some(fault) => Err(fault),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Loans that were not given back.
     pub(super) fn count(&self) -> u64 {
-        self.count
+        self.ledger.lock().count
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+    /// The link has ended; from now on the pool alone looks after what is still borrowed.
+    pub(super) fn end(self, bell: Arc<Bell>) {
+        self.ledger.lock().over = Some(bell);
+        self.pool.settle();
     }
 }
 
-/// Loans whose link has ended while the peer still reads them. The chunks are not used again before the peer has
-/// given them back, or has closed its end of the socket: it keeps that open for as long as it borrows anything.
-pub(super) struct LentOrphan {
-    pub(super) lent: Lent,
-    pub(super) bell: Arc<Bell>,
+/// Takes in all that was given back, and frees it.
+fn take_back(ledger: &Mutex<Ledger>) {
+    loop {
+        // Dropped at the end of each round, when the lock is free.
+        let _freed = match ledger.lock().take_one() {
+            Ok(Some(freed)) => freed,
+            Ok(None) => return,
+            Err(fault) => {
+                ledger.lock().fault.get_or_insert(fault);
+                return;
+            }
+        };
+    }
 }
 
-impl Orphan for LentOrphan {
+impl Ledger {
+    /// Takes in one chunk; the bytes are to be dropped if this was its last loan here.
+    fn take_one(&mut self) -> Result<Option<Option<Bytes>>, Violation> {
+        if self.count == 0 || self.fault.is_some() {
+            return Ok(None);
+        }
+        let Some(ticket) = self.returns.next()? else {
+            return Ok(None);
+        };
+        let Entry::Occupied(mut held) = self.held.entry(ticket) else {
+            return Err(Violation("a chunk given back that it did not hold"));
+        };
+        self.count -= 1;
+        held.get_mut().1 -= 1;
+        let last = held.get().1 == 0;
+        Ok(Some(last.then(|| held.remove().0)))
+    }
+}
+
+/// The peer of one link, as the pool knows it.
+struct LinkBorrower(Arc<Mutex<Ledger>>);
+
+impl Borrower for LinkBorrower {
     fn settle(&mut self) -> bool {
-        // Asked first: what was given back before the end is then seen too, and what was not is free.
-        let abandoned = self.bell.is_abandoned();
-        // A peer that gives back what it does not hold gets no chunk freed by it.
-        let honest = self.lent.take_back().is_ok();
-        abandoned || (honest && self.lent.is_empty())
+        // Asked before the returns: what was given back before the end is then seen too, and what was not is free.
+        let over = self.0.lock().over.clone();
+        let abandoned = over.as_ref().map(|bell| bell.is_abandoned());
+        take_back(&self.0);
+        let ledger = self.0.lock();
+        match abandoned {
+            None => false,
+            // A peer that gives back what it does not hold frees nothing by it.
+            Some(abandoned) => abandoned || (ledger.count == 0 && ledger.fault.is_none()),
+        }
     }
 }

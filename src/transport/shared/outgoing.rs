@@ -20,7 +20,7 @@ use super::lent::Lent;
 use crate::config::PoolExhausted;
 use crate::message::{Frame, Message};
 use crate::pipe::{Depth, Flush, Limits, Packet};
-use crate::shm::{Place, Pool, Producer, RecordKind, Tally, Violation, record_len};
+use crate::shm::{Bell, Place, Producer, RecordKind, Tally, Violation, record_len};
 use crate::transport::memory::Memory;
 
 /// Frames of this length and more go into a chunk. Measured: see `docs/performance.md`.
@@ -50,8 +50,8 @@ struct Cut {
 /// See the file's text.
 pub(super) struct Outgoing {
     tx: Producer,
-    lent: Lent,
-    pool: Option<Arc<Pool>>,
+    /// The chunks of our pool that the peer borrows; `None` if it has no pool of ours.
+    lent: Option<Lent>,
     memory: Memory,
     exhausted: PoolExhausted,
     /// Ours and the peer's together, as for every queue that both ends share.
@@ -78,9 +78,8 @@ pub(super) type Rings = bool;
 impl Outgoing {
     pub(super) fn new(
         tx: Producer,
-        lent: Lent,
+        lent: Option<Lent>,
         memory: Memory,
-        pool: Option<Arc<Pool>>,
         exhausted: PoolExhausted,
         limits: Limits,
         conflate: bool,
@@ -88,7 +87,6 @@ impl Outgoing {
         Outgoing {
             tx,
             lent,
-            pool,
             memory,
             exhausted,
             limits,
@@ -274,7 +272,7 @@ impl Outgoing {
     fn put_frames(&mut self, message: &Message) -> Result<Put, Violation> {
         // The ring first, because a chunk is not to be taken in vain: as if every large frame had one.
         let least = message.iter().map(|frame| {
-            if frame.len() >= LEND_AT && self.pool.is_some() {
+            if frame.len() >= LEND_AT && self.lent.is_some() {
                 record_len(PLACE_LEN)
             } else {
                 record_len(frame.len())
@@ -285,12 +283,14 @@ impl Outgoing {
             Put::Done => {}
             other => return Ok(other),
         }
+        self.take_back()?;
         let mut places = Vec::with_capacity(message.frame_count());
+        let mut in_chunks = Tally::default();
         let mut len = 0;
         for frame in message {
-            let place = self.place(frame)?;
+            let place = self.place(frame, &mut in_chunks);
             if place.is_none() && self.must_wait(frame) {
-                self.wants_chunk = Some(self.lent.count());
+                self.wants_chunk = self.lent.as_ref().map(Lent::count);
                 return Ok(Put::Full);
             }
             len += record_len(place.as_ref().map_or(frame.len(), |_| PLACE_LEN));
@@ -326,35 +326,38 @@ impl Outgoing {
             record[at * 8..][..8].copy_from_slice(&word.to_le_bytes());
         }
         self.tx.put(RecordKind::Chunk, more, &record);
-        self.lent.lend(place, bytes);
+        if let Some(lent) = &self.lent {
+            lent.lend(place, bytes);
+        }
     }
 
-    /// The chunk a frame lies in or was copied into; `None` if it goes through the ring.
-    fn place(&mut self, frame: &Frame) -> Result<Option<(Place, Bytes)>, Violation> {
-        let (Some(pool), Some(bytes)) = (&self.pool, frame.shared()) else {
-            return Ok(None);
+    /// The chunk a frame lies in or was copied into; `None` if it goes through the ring. `in_chunks` is what the message
+    /// has in chunks already: never more than the pool, so that the peer can tell what it may have to copy.
+    fn place(&self, frame: &Frame, in_chunks: &mut Tally) -> Option<(Place, Bytes)> {
+        let (lent, bytes) = (self.lent.as_ref()?, frame.shared()?);
+        let fits = in_chunks.bytes as usize + frame.len() <= lent.pool().len();
+        if frame.len() < LEND_AT || !fits || !lent.has_room_beside(in_chunks.messages) {
+            return None;
+        }
+        let found = match lent.pool().place_of(bytes) {
+            Some(place) => (place, bytes.clone()),
+            None if frame.len() < CHUNK_AT => return None,
+            None => {
+                let copy = self.memory.copy(lent.pool(), bytes)?;
+                (lent.pool().place_of(&copy)?, copy)
+            }
         };
-        self.lent.take_back()?;
-        if frame.len() < LEND_AT || !self.lent.has_room() {
-            return Ok(None);
-        }
-        if let Some(place) = pool.place_of(bytes) {
-            return Ok(Some((place, bytes.clone())));
-        }
-        if frame.len() < CHUNK_AT {
-            return Ok(None);
-        }
-        let copy = self.memory.copy(pool, bytes);
-        Ok(copy.and_then(|copy| Some((pool.place_of(&copy)?, copy))))
+        in_chunks.count(frame.len());
+        Some(found)
     }
 
     /// Whether a large frame that got no chunk has to wait for one. Only for those that this peer gives back: it would
     /// wait in vain for what others keep, or for more than there is.
     fn must_wait(&self, frame: &Frame) -> bool {
-        let Some(pool) = &self.pool else { return false };
+        let Some(lent) = &self.lent else { return false };
         self.exhausted == PoolExhausted::Wait
-            && (CHUNK_AT..=pool.len()).contains(&frame.len())
-            && !self.lent.is_empty()
+            && (CHUNK_AT..=lent.pool().len()).contains(&frame.len())
+            && lent.count() > 0
     }
 
     /// Puts further pieces of a packet that is larger than the ring can hold at once. Returns it if some are left.
@@ -401,7 +404,7 @@ impl Outgoing {
         if !self.wants_room {
             return Ok(false);
         }
-        self.lent.take_back()?;
+        self.take_back()?;
         self.tx.refresh()?;
         if self.has_wanted_room() {
             self.wants_room = false;
@@ -417,7 +420,7 @@ impl Outgoing {
         }
         if self
             .wants_chunk
-            .is_some_and(|then| self.lent.count() >= then)
+            .is_some_and(|then| self.lent.as_ref().is_some_and(|lent| lent.count() >= then))
         {
             return false;
         }
@@ -455,7 +458,11 @@ impl Outgoing {
     /// The bell has rung.
     pub(super) fn end_sleep(&mut self) -> Result<(), Violation> {
         self.tx.end_sleep();
-        self.lent.take_back()
+        self.take_back()
+    }
+
+    fn take_back(&self) -> Result<(), Violation> {
+        self.lent.as_ref().map_or(Ok(()), Lent::take_back)
     }
 
     /// What waits here.
@@ -493,8 +500,10 @@ impl Outgoing {
         self.tx.close();
     }
 
-    /// What the peer still borrows.
-    pub(super) fn into_lent(self) -> (Lent, Option<Arc<Pool>>) {
-        (self.lent, self.pool)
+    /// The link has ended.
+    pub(super) fn end(self, bell: &Arc<Bell>) {
+        if let Some(lent) = self.lent {
+            lent.end(bell.clone());
+        }
     }
 }

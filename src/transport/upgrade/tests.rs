@@ -11,7 +11,7 @@ use crate::config::SocketKind;
 use crate::zmtp::ProtocolError;
 use crate::zmtp::wire::push_named;
 
-const HEAD: u64 = 0x9000;
+const HEAD: u64 = 0x10000;
 const RING: u64 = 1 << 20;
 const POOL: u64 = 1 << 26;
 
