@@ -202,12 +202,14 @@ mod pooled {
             Some(Loan(Buffer::Shared(chunk)))
         }
 
-        /// The payload in a chunk: the copy made for another peer a moment ago, or a new one; `None` if the pool is
-        /// exhausted.
+        /// The payload in a chunk: the copy made for another peer a moment ago, or a new one, which is kept for the
+        /// next peer if the same payload may be asked for `again`; `None` if the pool is exhausted. Not kept in vain:
+        /// a payload that is freed at once leaves its memory, warm, to the next.
         pub(in crate::transport) fn copy(
             &self,
             pool: &Arc<Pool>,
             payload: &Bytes,
+            again: bool,
         ) -> Option<Bytes> {
             let mut last = self.shared.last.lock();
             if let Some((known, copy)) = &*last
@@ -225,7 +227,7 @@ mod pooled {
             self.shared.copies.fetch_add(1, Ordering::Relaxed);
             chunk.copy_from_slice(payload);
             let copy = Bytes::from_owner(chunk);
-            *last = Some((payload.clone(), copy.clone()));
+            *last = again.then(|| (payload.clone(), copy.clone()));
             Some(copy)
         }
 

@@ -142,8 +142,8 @@ impl SharedLane {
     }
 
     #[inline]
-    fn accept(&mut self, message: &Message) -> bool {
-        match self.with_out(|out| out.accept(message)) {
+    fn accepted(&mut self, accepted: Option<Option<bool>>) -> bool {
+        match accepted {
             Some(Some(due)) => {
                 self.ring(due);
                 true
@@ -306,7 +306,8 @@ impl Lane for SharedLane {
     fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
         match &packet {
             Packet::Message(message) => {
-                if self.accept(message) {
+                let accepted = self.with_out(|out| out.accept(message));
+                if self.accepted(accepted) {
                     Ok(())
                 } else {
                     Err(packet)
@@ -322,7 +323,8 @@ impl Lane for SharedLane {
 
     #[inline]
     fn try_publish(&mut self, message: &Message) -> bool {
-        self.accept(message)
+        let accepted = self.with_out(|out| out.accept_one_of_many(message));
+        self.accepted(accepted)
     }
 
     #[inline]

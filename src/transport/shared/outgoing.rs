@@ -64,6 +64,8 @@ pub(super) struct Outgoing {
     /// With `conflate`: what goes out when the peer has read the last one.
     newest: Option<Message>,
     replaced: u64,
+    /// The message at hand goes to other peers too.
+    publishes: bool,
     /// Something was refused or waits, so room is news.
     wants_room: bool,
     /// The room there was when it did not suffice.
@@ -97,6 +99,7 @@ impl Outgoing {
             cut: None,
             newest: None,
             replaced: 0,
+            publishes: false,
             wants_room: false,
             free_when_full: 0,
             wants_chunk: None,
@@ -122,6 +125,18 @@ impl Outgoing {
         }
         self.wait(Packet::Message(message.clone()));
         Ok(Some(false))
+    }
+
+    /// As [`accept`](Self::accept), for one of several peers.
+    #[inline]
+    pub(super) fn accept_one_of_many(
+        &mut self,
+        message: &Message,
+    ) -> Result<Option<Rings>, Violation> {
+        self.publishes = true;
+        let accepted = self.accept(message);
+        self.publishes = false;
+        accepted
     }
 
     /// Takes a subscription, which is never refused.
@@ -343,7 +358,7 @@ impl Outgoing {
             Some(place) => (place, bytes.clone()),
             None if frame.len() < CHUNK_AT => return None,
             None => {
-                let copy = self.memory.copy(lent.pool(), bytes)?;
+                let copy = self.memory.copy(lent.pool(), bytes, self.publishes)?;
                 (lent.pool().place_of(&copy)?, copy)
             }
         };
