@@ -6,7 +6,7 @@
 pub use crate::zmtp;
 
 #[cfg(target_os = "linux")]
-pub use crate::transport::shared::door::{SharedGot, SharedPeer, SharedSide};
+pub use crate::transport::shared::door::{SharedGot, SharedPeer, SharedRecord, SharedSide};
 #[cfg(target_os = "linux")]
 pub use upgrade::UpgradeSide;
 

@@ -58,6 +58,14 @@ enum Operation {
     PeerRead(u8),
     PeerRelease,
     PeerClose,
+    /// A record's header where the next one is expected, and how many words of it are published.
+    Header {
+        len: u32,
+        shift: u8,
+        kind: u8,
+        flags: u8,
+        words: u16,
+    },
     /// One of the words that are looked at, and how the value is shifted.
     Word(u8, u64, u8),
     Scribble(u16, Vec<u8>),
@@ -72,6 +80,7 @@ const WORDS: [usize; 11] = [
     0, 0x8, 0x80, 0x88, 0x90, 0x100, 0x180, 0x188, 0x190, 0x198, 0x200,
 ];
 const RING_AT: usize = 0x10000;
+const RING: usize = 64 * 1024;
 const POOL: u64 = 256 * 1024;
 const MAX_SIZE: usize = 1 << 20;
 
@@ -94,6 +103,10 @@ struct World {
     unpublished: VecDeque<SharedGot>,
     writing: Vec<Vec<u8>>,
     writing_piece: Option<Vec<u8>>,
+    /// Bytes of it in chunks, which may be as many as the pool holds.
+    writing_chunks: u64,
+    /// Where the peer puts its next record.
+    position: usize,
 }
 
 impl World {
@@ -149,6 +162,7 @@ impl World {
         if self.peer_closed || !self.peer.put(kind, more, payload) {
             return;
         }
+        self.position += 8 + payload.len().next_multiple_of(8);
         let control = kind == 2 || kind == 3;
         let piece = self.writing_piece.take();
         self.clean &= match kind {
@@ -166,6 +180,7 @@ impl World {
         } else {
             self.writing.push(whole);
             if !more {
+                self.writing_chunks = 0;
                 let frames = std::mem::take(&mut self.writing);
                 let message = Message::from_frames(frames);
                 self.unpublished.push_back(SharedGot::Message(message));
@@ -179,7 +194,8 @@ impl World {
             .flat_map(u64::to_le_bytes)
             .collect();
         let possible = offset + len <= POOL;
-        self.clean &= possible;
+        self.writing_chunks += len;
+        self.clean &= possible && self.writing_chunks <= POOL;
         let content = vec![0; if possible { len as usize } else { 0 }];
         self.put(1, more, &payload, content);
     }
@@ -329,6 +345,20 @@ impl World {
                 self.peer_closed = true;
                 self.expected.append(&mut self.unpublished);
             }
+            Operation::Header {
+                len,
+                shift,
+                kind,
+                flags,
+                words,
+            } => {
+                let len = len >> (shift % 32);
+                let header = u64::from(len) | u64::from(kind) << 32 | u64::from(flags) << 40;
+                let at = RING_AT + self.position % RING;
+                let tail = self.position as u64 + u64::from(words) * 8;
+                self.lie().scribble(at, &header.to_le_bytes());
+                self.lie().scribble(WORDS[0], &tail.to_le_bytes());
+            }
             Operation::Word(word, value, shift) => {
                 let value = value << (shift % 64);
                 let at = WORDS[usize::from(word) % WORDS.len()];
@@ -369,6 +399,8 @@ fuzz_target!(|input: Input| {
         unpublished: VecDeque::new(),
         writing: Vec::new(),
         writing_piece: None,
+        writing_chunks: 0,
+        position: 0,
     };
     for operation in input.operations {
         world.operate(operation);

@@ -174,6 +174,15 @@ impl Pipes {
         None
     }
 
+    /// What turned up on a pipe whose peer was asked to tell, before it was heard; `None` if nothing did.
+    pub(crate) fn glance_at_sleeper(&mut self, id: PipeId) -> Option<Glance> {
+        let pipe = self
+            .slab
+            .get_mut(id)
+            .filter(|pipe| pipe.glances() && !pipe.awake)?;
+        pipe.lane_mut()?.glance(false).filter(|glance| glance.any())
+    }
+
     /// Ends a pipe because its peer may not be here or broke a rule of the pattern.
     pub(crate) fn kick(&mut self, id: PipeId, why: &'static str) {
         self.note_closed(id, CloseCause::new(CloseKind::Local, why));

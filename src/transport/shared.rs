@@ -174,8 +174,9 @@ impl SharedLane {
         if let (Nothing::Ever, Some(fault)) = (nothing, self.incoming.fault) {
             self.fail(fault);
         }
-        if nothing == Nothing::Now && self.finds_record() {
-            return self.take();
+        if nothing == Nothing::Now {
+            // Notes the end. What was published this very moment is found by the next glance.
+            self.finds_record();
         }
         Err(self.idle())
     }

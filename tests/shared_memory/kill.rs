@@ -9,7 +9,7 @@ use taipan::{
     SocketKind,
 };
 
-use crate::census::{Census, census, settles};
+use crate::census::{at_rest, settles};
 use crate::children::Follower;
 use crate::common::*;
 use crate::process::{Child, alone};
@@ -168,17 +168,6 @@ impl Survivor {
         }
         self.loans.clear();
     }
-}
-
-/// The least of several looks: a dialer has a descriptor more now and then.
-fn at_rest() -> Census {
-    let looks = (0..20).map(|_| {
-        thread::sleep(Duration::from_millis(1));
-        census()
-    });
-    looks
-        .min_by_key(|census| (census.descriptors, census.maps))
-        .expect("one")
 }
 
 fn survives(kind: SocketKind, binds: bool, rounds: u64) {

@@ -54,10 +54,6 @@ impl Child {
         }
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Says something to the child.
     pub fn tell(&mut self, line: &str) {
         writeln!(self.stdin, "{line}").expect("the child listens");

@@ -1,7 +1,7 @@
 //! Sockets for these tests: small rings and pools, fresh paths, and pairs that surely share memory.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use taipan::{Kind, Options, PoolExhausted, Socket};
 
@@ -35,7 +35,12 @@ pub struct Dir(PathBuf);
 
 impl Dir {
     pub fn new() -> Dir {
-        let name = format!("taipan-shm-{}-{}", std::process::id(), unique());
+        // A process that was killed had perhaps the same number.
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_nanos();
+        let name = format!("taipan-shm-{}-{}-{now:x}", std::process::id(), unique());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).expect("a directory");
         Dir(path)

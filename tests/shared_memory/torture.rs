@@ -51,7 +51,7 @@ fn receive_in_order(socket: &AnySocket, script: Script, total: u64, views: &Send
 
 /// A child pours; here `threads` threads receive on one socket.
 fn poured(style: &str, streams: u64, count: u64, threads: u64) {
-    let _dog = watchdog(20);
+    let _dog = watchdog(60);
     let script = Script {
         seed: seed(),
         most: MOST,
@@ -146,42 +146,42 @@ fn receive_in_threads(
 
 #[test]
 fn all_sizes_arrive_whole_and_in_order() {
-    poured("copy", 1, 600, 1);
+    poured("copy", 1, 3_000, 1);
 }
 
 #[test]
 fn all_sizes_arrive_if_they_wait_for_the_pool() {
-    poured("wait", 1, 600, 1);
+    poured("wait", 1, 3_000, 1);
 }
 
 #[test]
 fn all_sizes_arrive_if_nobody_spins() {
-    poured("copy-still", 1, 400, 1);
+    poured("copy-still", 1, 2_000, 1);
 }
 
 #[test]
 fn threads_that_share_a_sender_keep_their_own_order() {
-    poured("wait", 4, 150, 1);
+    poured("wait", 4, 600, 1);
 }
 
 #[test]
 fn tasks_that_share_a_sender_keep_their_own_order() {
-    poured("async-wait", 4, 150, 1);
+    poured("async-wait", 4, 600, 1);
 }
 
 #[test]
 fn threads_that_share_both_ends_lose_nothing() {
-    poured("copy", 3, 150, 3);
+    poured("copy", 3, 600, 3);
 }
 
 #[test]
 fn threads_and_tasks_lose_nothing_without_spinning() {
-    poured("async-copy-still", 3, 150, 3);
+    poured("async-copy-still", 3, 600, 3);
 }
 
 /// Keeps a few messages under way to a child that echoes them, and checks that they come back in order.
 fn echoed(peer: SocketKind, total: u64) {
-    let _dog = watchdog(20);
+    let _dog = watchdog(60);
     let script = Script {
         seed: seed(),
         most: MOST,
@@ -235,18 +235,18 @@ fn echoed(peer: SocketKind, total: u64) {
 
 #[test]
 fn a_pair_echoes_all_sizes() {
-    echoed(SocketKind::Pair, 400);
+    echoed(SocketKind::Pair, 1_500);
 }
 
 #[test]
 fn a_dealer_echoes_all_sizes_to_a_router() {
-    echoed(SocketKind::Dealer, 400);
+    echoed(SocketKind::Dealer, 1_500);
 }
 
 /// Async callers on both ends, in one process: the small sizes, where sleeping and waking is most of the work.
 #[test]
 fn small_messages_between_tasks_never_get_stuck() {
-    let _dog = watchdog(20);
+    let _dog = watchdog(60);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(2)
@@ -290,7 +290,7 @@ fn small_messages_between_tasks_never_get_stuck() {
 /// there were pieces, and another one then read those without a message coming of it. Both slept for ever.
 #[test]
 fn pieces_that_make_no_message_yet_do_not_put_a_link_to_sleep() {
-    let _dog = watchdog(20);
+    let _dog = watchdog(60);
     let (dir, context) = (Dir::new(), context());
     let without = |o: &mut taipan::Options| {
         o.shared_memory.pool_bytes = 0;

@@ -29,6 +29,8 @@ const READ_AHEAD: usize = 64 * 1024;
 const LOOK_EVERY: u32 = 64;
 /// Fruitless looks at shared memory after which the kernel is asked too, on sockets that have nothing else.
 const GLANCES: u32 = 32;
+/// Links over shared memory of which each is looked at while nobody waits; with more it costs less to ask the kernel.
+const FEW: usize = 16;
 /// Rounds of news after which others get their turn.
 const ROUNDS: u32 = 16;
 
@@ -97,6 +99,7 @@ pub(super) struct State {
     glances: u32,
     ready: Vec<Ready>,
     rings: Vec<(PipeId, Ring)>,
+    found: Vec<(PipeId, Glance)>,
 }
 
 impl State {
@@ -126,6 +129,7 @@ impl State {
             glances: 0,
             ready: Vec::new(),
             rings: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -256,12 +260,26 @@ impl State {
     /// As [`look`](Self::look), but asks the kernel only if it has to tell something, or now and then.
     pub(super) fn look_around(&mut self, signal: &Signal) {
         self.glances += 1;
-        if self.streams || self.glances > GLANCES || signal.take_look_due() {
+        let ask = self.streams || self.glances > GLANCES || self.bells.len() > FEW;
+        if ask || signal.take_look_due() {
             self.glances = 0;
             return self.look(signal);
         }
         self.sort_inbox(signal);
+        self.glance_at_sleepers(signal);
         self.glance(signal, false);
+    }
+
+    /// Looks at the peers that were asked to tell as well: they have told the kernel, which was not asked.
+    fn glance_at_sleepers(&mut self, signal: &Signal) {
+        let mut found = std::mem::take(&mut self.found);
+        let asleep = self.bells.keys();
+        found.extend(asleep.filter_map(|id| Some((*id, self.pipes.glance_at_sleeper(*id)?))));
+        for (id, news) in found.drain(..) {
+            self.pipes.rouse(id);
+            self.on_news(id, news, signal);
+        }
+        self.found = found;
     }
 
     /// Looks for news in shared memory; `true` if there was any. With `sleep`, and for peers without news, asks them

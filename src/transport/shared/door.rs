@@ -38,6 +38,9 @@ pub enum SharedGot {
     Closed(bool, String),
 }
 
+/// A record as its reader has it: its kind, whether more follow, and its payload.
+pub type SharedRecord = (u8, bool, Vec<u8>);
+
 /// The honest end.
 pub struct SharedSide {
     lane: SharedLane,
@@ -231,9 +234,8 @@ impl SharedPeer {
         }
     }
 
-    /// Reads a record and gives back its chunk, if it is one: its kind, whether more follow, and its payload. `Err`
-    /// says what the lane did wrong.
-    pub fn read(&mut self) -> Result<Option<(u8, bool, Vec<u8>)>, &'static str> {
+    /// Reads a record and gives back its chunk, if it is one. `Err` says what the lane did wrong.
+    pub fn read(&mut self) -> Result<Option<SharedRecord>, &'static str> {
         let rx = &mut self.channel.rx;
         let Some(record) = rx.next().map_err(|violation| violation.0)? else {
             return Ok(None);

@@ -88,15 +88,16 @@ impl Lent {
 /// Takes in all that was given back, and frees it.
 fn take_back(ledger: &Mutex<Ledger>) {
     loop {
-        // Dropped at the end of each round, when the lock is free.
-        let _freed = match ledger.lock().take_one() {
-            Ok(Some(freed)) => freed,
+        // In a statement of its own, behind which the lock is free again: for what is dropped, and for a fault.
+        let taken = ledger.lock().take_one();
+        match taken {
+            Ok(Some(_freed)) => {}
             Ok(None) => return,
             Err(fault) => {
                 ledger.lock().fault.get_or_insert(fault);
                 return;
             }
-        };
+        }
     }
 }
 
@@ -134,5 +135,48 @@ impl Borrower for LinkBorrower {
             // A peer that gives back what it does not hold frees nothing by it.
             Some(abandoned) => abandoned || (ledger.count == 0 && ledger.fault.is_none()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::shm::{Channel, PeerSegment, SEGMENT_HEAD, Segment};
+
+    fn segment() -> (Segment, PeerSegment) {
+        let len = SEGMENT_HEAD + 64 * 1024;
+        let segment = Segment::create("taipan-lent", len, Some(SEGMENT_HEAD)).expect("a segment");
+        let fd = segment.fd().expect("still open").try_clone_to_owned();
+        let fd: OwnedFd = fd.expect("a second descriptor");
+        let peer = PeerSegment::adopt(fd, len as u64, len as u64, Some(SEGMENT_HEAD));
+        (segment, peer.expect("a good segment"))
+    }
+
+    /// Found by fuzzing: the fault was noted under the lock that was held already.
+    #[test]
+    fn a_chunk_given_back_that_was_not_lent_is_a_fault_and_no_deadlock() {
+        let ((ours, ours_there), (theirs, theirs_here)) = (segment(), segment());
+        let (bell, bell_there) = UnixStream::pair().expect("a pair");
+        let channel = Channel::new(ours.map(), theirs_here.map(), Bell::new(bell.into()));
+        let peer = Channel::new(theirs.map(), ours_there.map(), Bell::new(bell_there.into()));
+        let pool = Pool::create(64 * 1024).expect("a pool");
+        let lent = Lent::new(pool.clone(), channel.returns);
+        let bytes = Bytes::from_owner(pool.take(10).expect("room"));
+        let place = pool.place_of(&bytes).expect("its place");
+        lent.lend(place, bytes);
+        peer.returner
+            .give_back(ticket(place.chunk, place.generation + 1));
+        let fault = Violation("a chunk given back that it did not hold");
+        assert_eq!(lent.take_back(), Err(fault));
+        assert_eq!(lent.take_back(), Err(fault), "also the next time");
+        assert_eq!((lent.count(), pool.live_chunks()), (1, 1), "nothing freed");
+        lent.end(channel.bell);
+        assert_eq!(pool.live_chunks(), 1, "the peer may still read it");
+        drop(peer);
+        pool.settle();
+        assert_eq!(pool.live_chunks(), 0);
     }
 }

@@ -165,10 +165,21 @@ impl Outgoing {
     #[inline]
     fn admits_as_known(&self) -> bool {
         let inside = self.tx.waiting();
+        let half_out = self.half_out();
         self.limits.admit(
-            inside.messages as usize + self.waiting_messages,
-            inside.bytes as usize + self.waiting_bytes,
+            inside.messages as usize + self.waiting_messages + half_out.messages,
+            inside.bytes as usize + self.waiting_bytes + half_out.bytes,
         )
+    }
+
+    /// What is in the ring in part, and counts as sent only when it is there as a whole.
+    #[inline]
+    fn half_out(&self) -> Depth {
+        self.cut.as_ref().map_or_else(Depth::default, |cut| Depth {
+            messages: usize::from(!cut.packet.is_control()),
+            bytes: cut.packet.byte_len(),
+            ..Depth::default()
+        })
     }
 
     fn wait(&mut self, packet: Packet) {
@@ -209,7 +220,9 @@ impl Outgoing {
         if self.newest.is_some() {
             self.tx.refresh()?;
         }
+        // One that is half out goes first, and counts only then.
         if self.tx.waiting().messages == 0
+            && self.is_idle()
             && let Some(message) = self.newest.take()
         {
             self.wait(Packet::Message(message));
@@ -430,7 +443,7 @@ impl Outgoing {
     }
 
     fn has_wanted_room(&self) -> bool {
-        if self.newest.is_some() {
+        if self.newest.is_some() && self.is_idle() {
             return self.tx.waiting().messages == 0;
         }
         if self
@@ -482,14 +495,11 @@ impl Outgoing {
 
     /// What waits here.
     pub(super) fn depth(&self) -> Depth {
-        let half_out = self.cut.iter().map(|cut| &cut.packet);
-        let (messages, bytes) = half_out.fold((0, 0), |(messages, bytes), packet| {
-            let message = usize::from(!packet.is_control());
-            (messages + message, bytes + packet.byte_len())
-        });
+        let half_out = self.half_out();
+        let newest = self.newest.as_ref();
         Depth {
-            messages: messages + self.waiting_messages + usize::from(self.newest.is_some()),
-            bytes: bytes + self.waiting_bytes + self.newest.as_ref().map_or(0, Message::byte_len),
+            messages: half_out.messages + self.waiting_messages + usize::from(newest.is_some()),
+            bytes: half_out.bytes + self.waiting_bytes + newest.map_or(0, Message::byte_len),
             replaced: self.replaced,
         }
     }

@@ -2,6 +2,11 @@
 //!
 //! A lost wake-up is a deadlock at a bell, a record read before it is there (or written over before it was read) is
 //! a race in the area. Both are reported by loom.
+//!
+//! The models can fail. Each of these was tried and found: either fence of the handshake left out, any look after an
+//! announcement left out, `tail`, `head`, `closed` or `returned` stored without release or loaded without acquire, an
+//! entry stored after its count, no lock around the return ring, no look after `closed`, an episode rung twice. Not
+//! found, for they cost no wake-up: the orders by which a reader learns what a sleeping writer wants.
 
 use std::sync::Arc;
 
