@@ -209,8 +209,9 @@ impl SharedLane {
         }
     }
 
-    /// The socket is readable: the bell has rung, or the peer is gone.
-    fn hear(&mut self) {
+    /// The socket is readable: the bell has rung, or, `at_end`, the peer is gone and its end is behind what it has rung:
+    /// that is not announced again.
+    fn hear(&mut self, at_end: bool) {
         let mut rounds = 0;
         while !self.ended && self.broken.is_none() {
             rounds += 1;
@@ -228,7 +229,8 @@ impl SharedLane {
             if heard.anything {
                 self.note_traffic(heard.ping);
             }
-            if !heard.more {
+            let behind = at_end && heard.anything;
+            if !heard.more && !behind {
                 break;
             }
         }
@@ -365,7 +367,8 @@ impl Lane for SharedLane {
 
     fn on_event(&mut self, event: LaneEvent) -> Option<CloseCause> {
         match event {
-            LaneEvent::Readable | LaneEvent::Hangup => self.hear(),
+            LaneEvent::Readable => self.hear(false),
+            LaneEvent::Hangup => self.hear(true),
             LaneEvent::Writable => {}
             LaneEvent::Tick(now) => self.tick(now),
             LaneEvent::Limits(send, _) => {

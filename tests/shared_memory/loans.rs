@@ -28,6 +28,7 @@ fn a_loan_is_what_every_subscriber_reads() {
         children
             .iter_mut()
             .for_each(|child| child.expect(&format!("true {len}")));
+        until(|| pool_is_free(&publisher, POOL));
         // One copy at the most was made of what is no loan: it is larger than half of the pool.
         publisher.blocking_send(noise(POOL / 2 + 4096, 5)).unwrap();
         publisher.flush();

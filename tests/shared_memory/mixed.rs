@@ -1,9 +1,8 @@
-//! Shared memory beside other transports, in pollers and in event loops of one's own.
+//! Shared memory beside other transports, and in pollers.
 
 use std::thread;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
 use taipan::{Interest, Poller, Pull, Push};
 
 use crate::common::*;
@@ -90,43 +89,5 @@ fn a_poller_waits_for_shared_memory_both_ways() {
             .unwrap()
             .is_empty()
     );
-    drop(sending.join().unwrap());
-}
-
-/// Open: what becomes readable between `ready` and poll(2) may be taken by the context's thread, which then tells on the
-/// same descriptor and takes that too. Happens in one process (inproc) as well, more rarely.
-#[test]
-#[ignore = "open: the context's thread takes the descriptor's event away"]
-fn the_descriptor_tells_of_shared_memory() {
-    let dir = Dir::new();
-    descriptor_on(&dir.address("socket"));
-}
-
-fn descriptor_on(address: &str) {
-    let _dog = watchdog(30);
-    let context = context();
-    let push = Push::with_options(&context, small(|_| ())).unwrap();
-    let pull = Pull::with_options(&context, small(|_| ())).unwrap();
-    marry(&pull, &push, address);
-    let descriptor = pull.descriptor().unwrap();
-    let sending = thread::spawn(move || {
-        for at in 0..2_000 {
-            push.blocking_send(noise(10 + at % 7 * 5_000, at)).unwrap();
-            if at % 50 == 0 {
-                thread::sleep(Duration::from_micros(200));
-            }
-        }
-        push
-    });
-    let mut got = 0;
-    while got < 2_000 {
-        if pull.ready(Interest::READABLE).is_empty() {
-            let mut watched = [PollFd::new(&descriptor, PollFlags::IN)];
-            rustix::event::poll(&mut watched, None).unwrap();
-            continue;
-        }
-        assert!(same(pull.try_recv().expect("it said so").first(), got));
-        got += 1;
-    }
     drop(sending.join().unwrap());
 }

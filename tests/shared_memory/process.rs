@@ -115,9 +115,7 @@ impl Child {
 
     /// Waits until the child has done all it had to, without fault.
     pub fn finish(mut self) {
-        while let Some(line) = self.line() {
-            panic!("the child still says: {line}");
-        }
+        assert_eq!(self.line(), None, "the child has said all it had to");
         let status = self.child.wait().expect("a child");
         assert!(status.success(), "the child failed: {status}");
     }

@@ -35,12 +35,8 @@ fn without_heartbeats_a_stopped_sender_loses_nothing() {
     for number in 0..2000 {
         if number % 250 == 100 {
             child.stop();
-            // All that was published is there, and then nothing more.
-            while stays(Duration::from_millis(2), || {
-                pull.ready(taipan::Interest::READABLE).is_empty()
-            }) {
-                break;
-            }
+            // Some of its messages are there and some are not.
+            pull.ready(taipan::Interest::READABLE);
             child.go_on();
         }
         script.check(0, number, &pull.blocking_recv().unwrap());

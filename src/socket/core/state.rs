@@ -321,7 +321,11 @@ impl State {
         let Some(lane) = self.pipes.get_mut(id).and_then(Pipe::lane_mut) else {
             return;
         };
-        let _ = lane.on_event(LaneEvent::Readable);
+        let _ = lane.on_event(if hangup {
+            LaneEvent::Hangup
+        } else {
+            LaneEvent::Readable
+        });
         // The bell may have been for another one than who sleeps: whoever does still wants to be told.
         let news = lane.glance(true).unwrap_or_default();
         self.on_news(id, news, signal);
