@@ -142,7 +142,7 @@ impl Memory {
 
 #[cfg(target_os = "linux")]
 mod pooled {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::sync::{Arc, OnceLock};
 
     use bytes::Bytes;
@@ -151,6 +151,9 @@ mod pooled {
     use super::{Buffer, Loan, PoolStats};
     use crate::config::SharedMemory;
     use crate::shm::{Pool, ShmError};
+
+    /// Large payloads of one message whose copies all peers share; of more each peer gets its own.
+    const MOST_COPIES: usize = 64;
 
     /// A socket's pool of chunks, if it has one yet. Clones stand for the same pool.
     #[derive(Clone, Default)]
@@ -161,8 +164,10 @@ mod pooled {
     #[derive(Default)]
     struct Shared {
         pool: OnceLock<Result<Arc<Pool>, ShmError>>,
-        /// The last payload that was copied into a chunk, and the copy: a publisher's peers share it.
-        last: Mutex<Option<(Bytes, Bytes)>>,
+        /// The large payloads of the message at hand, and their copies in chunks: a publisher's peers share them.
+        copied: Mutex<Vec<(Bytes, Bytes)>>,
+        /// Whether there are any, for those who would only forget them.
+        has_copies: AtomicBool,
         copies: AtomicU64,
         exhausted: AtomicU64,
     }
@@ -211,15 +216,13 @@ mod pooled {
             payload: &Bytes,
             again: bool,
         ) -> Option<Bytes> {
-            let mut last = self.shared.last.lock();
-            if let Some((known, copy)) = &*last
-                && known.as_ptr() == payload.as_ptr()
-                && known.len() == payload.len()
-            {
+            let mut copies = self.shared.copied.lock();
+            let known = copies.iter().find(|(source, _)| {
+                source.as_ptr() == payload.as_ptr() && source.len() == payload.len()
+            });
+            if let Some((_, copy)) = known {
                 return Some(copy.clone());
             }
-            // Gives up the previous copy first, which may be what the pool lacks.
-            drop(last.take());
             let Some(mut chunk) = pool.take(payload.len()) else {
                 self.shared.exhausted.fetch_add(1, Ordering::Relaxed);
                 return None;
@@ -227,14 +230,21 @@ mod pooled {
             self.shared.copies.fetch_add(1, Ordering::Relaxed);
             chunk.copy_from_slice(payload);
             let copy = Bytes::from_owner(chunk);
-            *last = again.then(|| (payload.clone(), copy.clone()));
+            if again && copies.len() < MOST_COPIES {
+                copies.push((payload.clone(), copy.clone()));
+                self.shared.has_copies.store(true, Ordering::Relaxed);
+            }
             Some(copy)
         }
 
-        /// The payload copied last will not be sent again.
+        /// The message whose payloads were copied was handed to all that get it.
         #[inline]
-        pub(in crate::transport) fn forget_copy(&self) {
-            drop(self.shared.last.lock().take());
+        pub(crate) fn forget_copies(&self) {
+            if self.shared.has_copies.load(Ordering::Relaxed) {
+                self.shared.has_copies.store(false, Ordering::Relaxed);
+                let copies = std::mem::take(&mut *self.shared.copied.lock());
+                drop(copies);
+            }
         }
     }
 }
@@ -260,5 +270,7 @@ mod unpooled {
         pub(super) fn shared_loan(&self, _len: usize, _options: &SharedMemory) -> Option<Loan> {
             None
         }
+
+        pub(crate) fn forget_copies(&self) {}
     }
 }

@@ -96,6 +96,7 @@ impl Core {
         }
         match state.send(&self.signal, message) {
             Ok(()) => {
+                self.memory.forget_copies();
                 let schedule = state.after_send(&self.signal);
                 self.finish(state);
                 if schedule {
@@ -121,6 +122,7 @@ impl Core {
         state.flush_dirty(&self.signal);
         state.look_around(&self.signal);
         let result = state.send(&self.signal, refusal.message);
+        self.memory.forget_copies();
         state.before_wait(&self.signal);
         self.finish(state);
         result.map_err(refused)
@@ -240,6 +242,7 @@ impl Core {
                 Err(refusal) => break Err(refused(refusal)),
             }
         };
+        self.memory.forget_copies();
         let schedule = count > 0 && state.after_send(&self.signal);
         self.finish(state);
         if schedule {

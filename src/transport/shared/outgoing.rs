@@ -123,8 +123,25 @@ impl Outgoing {
         if self.is_idle() && self.put_message(message)? == Put::Done {
             return Ok(Some(self.show()));
         }
-        self.wait(Packet::Message(message.clone()));
+        let message = self.kept(message);
+        self.wait(Packet::Message(message));
         Ok(Some(false))
+    }
+
+    /// The message as it waits. One that goes to several peers waits in chunks: those whose turn comes later would
+    /// otherwise make a copy each.
+    fn kept(&self, message: &Message) -> Message {
+        let Some(lent) = self.lent.as_ref().filter(|_| self.publishes) else {
+            return message.clone();
+        };
+        let frames = message.iter().map(|frame| {
+            let large = frame.shared().filter(|bytes| bytes.len() >= CHUNK_AT);
+            let foreign = large.filter(|bytes| lent.pool().place_of(bytes).is_none());
+            foreign
+                .and_then(|bytes| self.memory.copy(lent.pool(), bytes, true))
+                .map_or_else(|| frame.clone(), Frame::from)
+        });
+        Message::from_frames(frames)
     }
 
     /// As [`accept`](Self::accept), for one of several peers.
@@ -228,7 +245,7 @@ impl Outgoing {
             self.wait(Packet::Message(message));
         }
         let left = self.drain()? || self.newest.is_some();
-        self.memory.forget_copy();
+        self.memory.forget_copies();
         let rings = self.tx.publish_and_look();
         if left {
             self.wants_room = true;
