@@ -268,6 +268,11 @@ fn a_routing_id_belongs_to_the_living() {
             assert_eq!(dealer.recv(PATIENCE), Some(frames(["work", &life])));
             dealer.kill();
             router.wait_for_the_loss();
+            // libzmq forgets the name only while it is called to receive, and ignores who comes with it before that.
+            while router.send(&frames(["worker", "gone?"])).is_ok() {
+                assert_eq!(router.recv(Duration::from_millis(20)), None);
+            }
+            assert_eq!(router.recv(Duration::from_millis(20)), None);
         }
     }
 }
