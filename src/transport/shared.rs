@@ -40,8 +40,7 @@ const MOST_ROUNDS: u32 = 64;
 
 /// See the file's text.
 pub(in crate::transport) struct SharedLane {
-    // An option only because the chunks that the peer still borrows are taken out at the end.
-    out: Option<Outgoing>,
+    out: Outgoing,
     incoming: Incoming,
     bell: Arc<Bell>,
     /// The peer's watermarks for what it receives, which count together with ours.
@@ -83,14 +82,14 @@ impl SharedLane {
     pub(in crate::transport) fn new(parts: SharedParts) -> Self {
         let channel = Channel::new(parts.local.map(), parts.peer.map(), Bell::new(parts.socket));
         SharedLane {
-            out: Some(Outgoing::new(
+            out: Outgoing::new(
                 channel.tx,
                 parts.pool.map(|pool| Lent::new(pool, channel.returns)),
                 parts.memory,
                 parts.exhausted,
                 parts.limits.joined(parts.peer_limits),
                 parts.conflate,
-            )),
+            ),
             incoming: Incoming::new(
                 channel.rx,
                 channel.returner,
@@ -132,7 +131,7 @@ impl SharedLane {
         if self.broken.is_some() {
             return None;
         }
-        match act(self.out.as_mut()?) {
+        match act(&mut self.out) {
             Ok(value) => Some(value),
             Err(violation) => {
                 self.fail(violation);
@@ -355,10 +354,8 @@ impl Lane for SharedLane {
                 self.incoming.announce_sleep();
                 news.readable |= self.has_unheard_of();
             }
-            if !news.writable
-                && let Some(out) = &mut self.out
-            {
-                out.announce_sleep();
+            if !news.writable {
+                self.out.announce_sleep();
                 news.writable = self.with_out(Outgoing::has_news).unwrap_or(false);
             }
         }
@@ -371,16 +368,9 @@ impl Lane for SharedLane {
             LaneEvent::Hangup => self.hear(true),
             LaneEvent::Writable => {}
             LaneEvent::Tick(now) => self.tick(now),
-            LaneEvent::Limits(send, _) => {
-                let limits = send.joined(self.peer_limits);
-                if let Some(out) = &mut self.out {
-                    out.set_limits(limits);
-                }
-            }
+            LaneEvent::Limits(send, _) => self.out.set_limits(send.joined(self.peer_limits)),
             LaneEvent::Finish => {
-                if let Some(out) = &mut self.out {
-                    out.close();
-                }
+                self.out.close();
                 self.ring(true);
             }
             LaneEvent::Prefetch(_) => return self.look_ahead(),
@@ -389,29 +379,23 @@ impl Lane for SharedLane {
     }
 
     fn depth(&self) -> Depth {
-        self.out.as_ref().map(Outgoing::depth).unwrap_or_default()
+        self.out.depth()
     }
 
     fn reclaim(&mut self) -> (Vec<Packet>, usize) {
         let peer_ended = self.ended || self.incoming.is_closed();
-        let Some(out) = &mut self.out else {
-            return (Vec::new(), 0);
-        };
         // A peer that is still there reads on, even if we go.
-        let unread = if peer_ended { out.unread() } else { 0 };
-        let (kept, cut) = out.reclaim();
+        let unread = if peer_ended { self.out.unread() } else { 0 };
+        let (kept, cut) = self.out.reclaim();
         (kept, cut + unread)
     }
 }
 
 impl Drop for SharedLane {
     fn drop(&mut self) {
-        let Some(mut out) = self.out.take() else {
-            return;
-        };
-        out.close();
+        self.out.close();
         self.incoming.release();
         self.bell.send(Signal::Bell);
-        out.end(&self.bell);
+        self.out.end(&self.bell);
     }
 }

@@ -336,18 +336,7 @@ impl Handshake {
     }
 
     fn read_command(&mut self) -> Result<bool, ProtocolError> {
-        let Some(header) = FrameHeader::parse(&self.inbox)? else {
-            return Ok(false);
-        };
-        if !header.command {
-            return Err(ProtocolError::UnexpectedMessage);
-        }
-        let (size, limit) = (header.size, MAX_COMMAND);
-        if size > limit {
-            return Err(ProtocolError::CommandTooLarge { size, limit });
-        }
-        let end = header.len + size as usize;
-        let Some(body) = self.inbox.get(header.len..end) else {
+        let Some((body, end)) = Command::body_at(&self.inbox, MAX_COMMAND)? else {
             return Ok(false);
         };
         let command = match body.strip_prefix(LIBZMQ_ERROR) {

@@ -79,7 +79,7 @@ impl Lent {
     }
 
     /// The link has ended; from now on the pool alone looks after what is still borrowed.
-    pub(super) fn end(self, bell: Arc<Bell>) {
+    pub(super) fn end(&self, bell: Arc<Bell>) {
         self.ledger.lock().over = Some(bell);
         self.pool.settle();
     }

@@ -543,8 +543,8 @@ impl Outgoing {
     }
 
     /// The link has ended.
-    pub(super) fn end(self, bell: &Arc<Bell>) {
-        if let Some(lent) = self.lent {
+    pub(super) fn end(&self, bell: &Arc<Bell>) {
+        if let Some(lent) = &self.lent {
             lent.end(bell.clone());
         }
     }

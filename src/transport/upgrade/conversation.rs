@@ -331,18 +331,7 @@ impl<F> Upgrade<F> {
 
 /// The command at the front of `bytes` and the length of its frame; `None` while it is not complete.
 fn command_at(bytes: &[u8]) -> Result<Option<(Command<'_>, usize)>, ProtocolError> {
-    let Some(header) = FrameHeader::parse(bytes)? else {
-        return Ok(None);
-    };
-    if !header.command {
-        return Err(ProtocolError::UnexpectedMessage);
-    }
-    let (size, limit) = (header.size, MAX_COMMAND);
-    if size > limit {
-        return Err(ProtocolError::CommandTooLarge { size, limit });
-    }
-    let end = header.len + size as usize;
-    let Some(body) = bytes.get(header.len..end) else {
+    let Some((body, end)) = Command::body_at(bytes, MAX_COMMAND)? else {
         return Ok(None);
     };
     Ok(Some((Command::parse(body)?, end)))

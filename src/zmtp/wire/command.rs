@@ -1,6 +1,6 @@
 //! A command: `name_len(1) name data`, in a frame of its own.
 
-use super::header::{COMMAND, push_header};
+use super::header::{COMMAND, FrameHeader, push_header};
 use crate::zmtp::error::ProtocolError;
 
 /// A command body taken apart; both parts borrow from it.
@@ -23,6 +23,25 @@ impl<'a> Command<'a> {
             Some((name, data)) if !name.is_empty() => Ok(Command { name, data }),
             _ => Err(ProtocolError::BadCommandName),
         }
+    }
+
+    /// The body of the command frame at the front of `bytes`, and where the frame ends; `None` while it is not complete.
+    ///
+    /// # Errors
+    /// A frame that is no command, or one of more than `limit` bytes.
+    pub fn body_at(bytes: &[u8], limit: u64) -> Result<Option<(&[u8], usize)>, ProtocolError> {
+        let Some(header) = FrameHeader::parse(bytes)? else {
+            return Ok(None);
+        };
+        if !header.command {
+            return Err(ProtocolError::UnexpectedMessage);
+        }
+        let size = header.size;
+        if size > limit {
+            return Err(ProtocolError::CommandTooLarge { size, limit });
+        }
+        let end = header.len + size as usize;
+        Ok(bytes.get(header.len..end).map(|body| (body, end)))
     }
 
     /// Says that `expected` was due and this one came.
