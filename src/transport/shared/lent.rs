@@ -78,7 +78,7 @@ impl Lent {
         self.ledger.lock().count
     }
 
-    /// The link has ended; from now on the pool alone looks after what is still borrowed.
+    /// The link has ended: once this is dropped, the pool alone looks after what is still borrowed.
     pub(super) fn end(&self, bell: Arc<Bell>) {
         self.ledger.lock().over = Some(bell);
         self.pool.settle();
@@ -174,6 +174,7 @@ mod tests {
         assert_eq!(lent.take_back(), Err(fault), "also the next time");
         assert_eq!((lent.count(), pool.live_chunks()), (1, 1), "nothing freed");
         lent.end(channel.bell);
+        drop(lent);
         assert_eq!(pool.live_chunks(), 1, "the peer may still read it");
         drop(peer);
         pool.settle();
