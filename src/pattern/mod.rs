@@ -19,5 +19,5 @@ mod tests;
 
 pub(crate) use new_pattern::new_pattern;
 pub(crate) use pattern::{
-    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
+    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal,
 };

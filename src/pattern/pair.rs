@@ -3,9 +3,9 @@
 //! Invariant: while there is a peer, every other one that comes is ended at once; after it has left, the next may come.
 
 use super::ends::Inlet;
-use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
+use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal};
 use crate::message::Message;
-use crate::pipe::{Packet, PipeId, Pipes};
+use crate::pipe::{PipeId, Pipes};
 
 /// Talks to one peer.
 #[derive(Default)]
@@ -36,24 +36,18 @@ impl Pattern for Pair {
     }
 
     #[inline]
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
-        let Some(peer) = self.peer else {
-            return Err(SendRefusal {
-                message,
-                why: Refusal::WouldBlock,
-            });
-        };
-        pipes
-            .try_send(peer, Packet::Message(message))
-            .map_err(|packet| {
-                self.full = true;
-                SendRefusal::of(packet, Refusal::WouldBlock)
-            })
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        let peer = self.peer.ok_or(Refusal::WouldBlock)?;
+        if pipes.try_send(peer, message) {
+            return Ok(());
+        }
+        self.full = true;
+        Err(Refusal::WouldBlock)
     }
 
     #[inline]
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
-        self.inlet.next(pipes, |_| true)
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
+        self.inlet.next(pipes, into, |_| true)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

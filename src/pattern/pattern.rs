@@ -40,17 +40,8 @@ pub(crate) enum Refusal {
     Invalid(&'static str),
 }
 
-/// A refused send: the message comes back.
-#[derive(Debug)]
-pub(crate) struct SendRefusal {
-    pub(crate) message: Message,
-    pub(crate) why: Refusal,
-}
-
-/// Why nothing was received. A word wide: an error that is narrower splits the moves of the message that could
-/// have been in its place (see `message/frame.rs`), which costs more than the receive.
+/// Why nothing was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u64)]
 pub(crate) enum RecvRefusal {
     /// Nothing has arrived.
     Empty,
@@ -92,11 +83,12 @@ pub(crate) trait Pattern: Send {
     /// Something happened to a pipe.
     fn on_event(&mut self, pipes: &mut Pipes, pipe: PipeId, event: PipeEvent);
 
-    /// Hands the message to the peer or peers whose turn it is.
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal>;
+    /// Hands the message to the peer or peers whose turn it is, and leaves anything in its place. A refused message
+    /// stays where it is.
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal>;
 
-    /// The next message for the application.
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal>;
+    /// Puts the next message for the application into `into`.
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal>;
 
     /// Whether `try_send` would (as far as can be known) succeed now.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;

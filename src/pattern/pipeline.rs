@@ -8,9 +8,9 @@
 //! ```
 
 use super::ends::{Inlet, Outlet};
-use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal};
+use super::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal};
 use crate::message::Message;
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pipe::{DropReason, PipeId, Pipes};
 
 /// Hands each message to the next peer that has room.
 #[derive(Default)]
@@ -23,21 +23,18 @@ impl Pattern for Push {
         self.outlet.on_event(pipe, event);
         if matches!(event, PipeEvent::Readable | PipeEvent::LinkUp) {
             // Nobody else reads these pipes: this is how their end is noticed.
-            while pipes.try_recv(pipe).is_some() {
+            while pipes.try_recv(pipe, &mut Message::new()).is_some() {
                 pipes.count_drop(Some(pipe), DropReason::Ignored);
             }
         }
     }
 
     #[inline]
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
-        match self.outlet.send(pipes, Packet::Message(message)) {
-            Ok(_) => Ok(()),
-            Err(packet) => Err(SendRefusal::of(packet, Refusal::WouldBlock)),
-        }
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        self.outlet.send(pipes, message).map(|_| ())
     }
 
-    fn try_recv(&mut self, _: &mut Pipes) -> Result<Message, RecvRefusal> {
+    fn try_recv(&mut self, _: &mut Pipes, _: &mut Message) -> Result<(), RecvRefusal> {
         Err(RecvRefusal::State)
     }
 
@@ -65,16 +62,13 @@ impl Pattern for Pull {
         self.inlet.on_event(pipes, pipe, event);
     }
 
-    fn try_send(&mut self, _: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
-        Err(SendRefusal {
-            message,
-            why: Refusal::Invalid("a PULL socket cannot send"),
-        })
+    fn try_send(&mut self, _: &mut Pipes, _: &mut Message) -> Result<(), Refusal> {
+        Err(Refusal::Invalid("a PULL socket cannot send"))
     }
 
     #[inline]
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
-        self.inlet.next(pipes, |_| true)
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
+        self.inlet.next(pipes, into, |_| true)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

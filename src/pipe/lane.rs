@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{CloseCause, Limits, Packet};
+use super::{CloseCause, Got, Limits, Packet, Subscription};
 use crate::message::Message;
 
 /// What a lane without a packet says.
@@ -68,25 +68,30 @@ impl Glance {
     }
 }
 
-/// The way to one live peer. All calls come from whoever holds the socket's lock; none blocks.
+/// The way to one live peer. Messages pass by reference: one is as wide as a cache line and a word, and each move of it
+/// through a layer costs as much as finding out where it goes. All calls come from whoever holds the socket's lock; none blocks.
 ///
 /// Contract, which `transport`'s conformance tests hold every implementation to:
 /// - packets arrive whole, once, in order;
-/// - `try_send` accepts or gives the packet back, and never refuses a control packet;
-/// - after `try_send` gave a packet back, the owner hears when there is room (readiness or doorbell);
+/// - `try_send` accepts a message or leaves it where it is, and `subscribe` never refuses;
+/// - after `try_send` refused, the owner hears when there is room (readiness or doorbell);
 /// - `try_recv` delivers everything that had arrived before it says `Closed`;
 /// - nothing is promised to leave before `flush`, which the owner calls.
 pub(crate) trait Lane: Send {
-    /// Takes the packet, or gives it back because the watermark is reached or the link is broken.
-    fn try_send(&mut self, packet: Packet) -> Result<(), Packet>;
+    /// Takes the message, and leaves anything in its place; or `false`, and it stays, because the watermark is
+    /// reached or the link is broken.
+    fn try_send(&mut self, message: &mut Message) -> bool;
 
-    /// As `try_send` for one of several receivers of the same message; `false` if refused.
+    /// As `try_send` for one of several receivers of the same message.
     fn try_publish(&mut self, message: &Message) -> bool {
-        self.try_send(Packet::Message(message.clone())).is_ok()
+        self.try_send(&mut message.clone())
     }
 
-    /// The next packet.
-    fn try_recv(&mut self) -> Result<Packet, LaneIdle>;
+    /// Takes a subscription.
+    fn subscribe(&mut self, subscription: Subscription);
+
+    /// The next packet; a message is put into `into`.
+    fn try_recv(&mut self, into: &mut Message) -> Result<Got, LaneIdle>;
 
     /// Pushes out what `try_send` collected.
     fn flush(&mut self) -> Flush;
@@ -96,6 +101,12 @@ pub(crate) trait Lane: Send {
     /// peers always tell.
     fn glance(&mut self, _sleep: bool) -> Option<Glance> {
         None
+    }
+
+    /// Asks for news that would be told, at the price of a system call; `true` if there are any. For those who look
+    /// instead of sleeping.
+    fn probe(&mut self) -> bool {
+        false
     }
 
     /// Something happened; see [`LaneEvent`]. Says why the lane has ended, if it has and nothing that it

@@ -23,7 +23,7 @@ pub use counters::{DropReason, Drops};
 pub(crate) use doorbell::Doorbell;
 pub(crate) use lane::{Depth, Flush, Glance, Lane, LaneEvent, LaneIdle};
 pub(crate) use limits::Limits;
-pub(crate) use packet::Packet;
+pub(crate) use packet::{Got, Packet, Subscription};
 pub(crate) use pipe_id::PipeId;
 pub(crate) use pipes::Pipes;
 pub(crate) use queue::{Bell, QueueReceiver, QueueSender, queue};

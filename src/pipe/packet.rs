@@ -9,10 +9,28 @@ use crate::message::Message;
 pub(crate) enum Packet {
     /// A message of the user's.
     Message(Message),
-    /// The peer wants messages whose first frame begins with this topic.
-    Subscribe(Bytes),
-    /// The peer takes one such subscription back.
+    /// What a subscriber wants.
+    Subscription(Subscription),
+}
+
+/// What a subscriber wants, or does not want any more. Never refused by a watermark: losing one loses every later
+/// message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subscription {
+    /// Messages whose first frame begins with this topic.
+    Add(Bytes),
+    /// One such subscription is taken back.
     Cancel(Bytes),
+}
+
+impl Subscription {
+    /// What it is about.
+    #[inline]
+    pub(crate) fn topic(&self) -> &Bytes {
+        match self {
+            Subscription::Add(topic) | Subscription::Cancel(topic) => topic,
+        }
+    }
 }
 
 impl Packet {
@@ -21,15 +39,24 @@ impl Packet {
     pub(crate) fn byte_len(&self) -> usize {
         match self {
             Packet::Message(message) => message.byte_len(),
-            Packet::Subscribe(topic) | Packet::Cancel(topic) => topic.len(),
+            Packet::Subscription(subscription) => subscription.topic().len(),
         }
     }
 
-    /// Subscriptions are never refused by a watermark: losing one loses every later message.
+    /// Whether it is a subscription.
     #[inline]
     pub(crate) fn is_control(&self) -> bool {
         !matches!(self, Packet::Message(_))
     }
+}
+
+/// What was received.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Got {
+    /// A message, which is in the place that was given for it.
+    Message,
+    /// What the peer wants.
+    Subscription(Subscription),
 }
 
 impl From<Message> for Packet {

@@ -6,7 +6,9 @@
 use slab::Slab;
 
 use super::single::Closed;
-use super::{CloseCause, CloseKind, DropReason, Drops, Glance, LaneIdle, Packet, Pipe, PipeId};
+use super::{
+    CloseCause, CloseKind, DropReason, Drops, Glance, Got, LaneIdle, Pipe, PipeId, Subscription,
+};
 use crate::message::Message;
 
 /// All pipes of a socket.
@@ -47,6 +49,12 @@ impl Pipes {
         self.slab.len()
     }
 
+    /// The pipe, if there is just one.
+    pub(crate) fn only(&self) -> Option<PipeId> {
+        let (id, _) = self.slab.iter().next()?;
+        (self.slab.len() == 1).then_some(id)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
         self.slab.iter()
     }
@@ -59,18 +67,30 @@ impl Pipes {
         self.slab.iter().map(|(id, _)| id).collect()
     }
 
-    /// Sends on one pipe, or gives the packet back: at its watermark, or no such pipe.
+    /// Sends on one pipe, which takes the message; or `false`, and it stays: at its watermark, or no such pipe.
     #[inline]
-    pub(crate) fn try_send(&mut self, id: PipeId, packet: Packet) -> Result<(), Packet> {
+    pub(crate) fn try_send(&mut self, id: PipeId, message: &mut Message) -> bool {
         let Some(pipe) = self.slab.get_mut(id) else {
-            return Err(packet);
+            return false;
         };
-        let result = pipe.try_send(packet);
-        if !pipe.dirty && pipe.collects() && (result.is_ok() || pipe.glances()) {
+        let accepted = pipe.try_send(message);
+        if !pipe.dirty && pipe.collects() && (accepted || pipe.glances()) {
             pipe.dirty = true;
             self.dirty.push(id);
         }
-        result
+        accepted
+    }
+
+    /// Sends a subscription on one pipe.
+    pub(crate) fn subscribe(&mut self, id: PipeId, subscription: Subscription) {
+        let Some(pipe) = self.slab.get_mut(id) else {
+            return;
+        };
+        pipe.subscribe(subscription);
+        if !pipe.dirty && pipe.collects() {
+            pipe.dirty = true;
+            self.dirty.push(id);
+        }
     }
 
     /// Sends a copy of `message` on one pipe; `false` if it is at its watermark or gone.
@@ -109,16 +129,16 @@ impl Pipes {
         done
     }
 
-    /// The next packet of one pipe. A pipe that has ended is noted for the socket's core.
+    /// The next packet of one pipe; a message is put into `into`. A pipe that has ended is noted for the socket's core.
     #[inline]
-    pub(crate) fn try_recv(&mut self, id: PipeId) -> Option<Packet> {
+    pub(crate) fn try_recv(&mut self, id: PipeId, into: &mut Message) -> Option<Got> {
         let pipe = self.slab.get_mut(id)?;
-        match pipe.try_recv() {
-            Ok(packet) => {
+        match pipe.try_recv(into) {
+            Ok(got) => {
                 if pipe.glances() && !pipe.awake {
                     self.rouse(id);
                 }
-                Some(packet)
+                Some(got)
             }
             Err(LaneIdle::Empty) => {
                 // Parts of a packet may have been read, and the peer was not asked to tell of the others.

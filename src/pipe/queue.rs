@@ -1,32 +1,31 @@
-//! The in-process queue: one writer, one reader, bounded by a watermark, without locks in the steady state.
+//! The in-process queue: one writer, one reader, bounded by a watermark.
 //!
 //! ```text
-//!   QueueSender ── ring (32 slots) ─► ring (64) ─► ring (128) … ─► QueueReceiver
-//!        ▲                                                             │
-//!        └────────── consumed (told every low watermark) ◄─────────────┘
+//!                   one lock, held for a few instructions
+//!   QueueSender ──► [ fresh, up to 32 ] ──full──► [ ready ........ ] ──swapped──► batch ──► QueueReceiver
+//!        ▲            in the writer's cache         32 at a time         the reader's own
+//!        └──────────── consumed (told every low watermark) ◄─────────────────────────┘
 //! ```
 //!
-//! The rings are `rtrb`'s. A ring that is full while the watermark is not yet reached is followed by a
-//! larger one: the writer hands the new reader half over *before* it drops the old writer half, so a
-//! reader that finds its ring empty and abandoned always finds the next one.
+//! The writer touches memory that the reader has touched only once in 32 packets, and then much of it at once: cache
+//! lines cross over together, where one after the other would hold up the lock's atomic operations. The reader swaps
+//! its empty buffer for the full one, and takes `fresh` only if there is nothing else. Whatever was sent can be
+//! received at once.
 //!
-//! Sleeping and waking follow one rule on both sides: announce (store), fence (SeqCst), look again. The
-//! other side acts, fences, and then looks for the announcement. One of the two always sees the other.
+//! The reader says under the lock that it found nothing, so the writer knows when to ring its bell. A writer at its
+//! watermark announces that it waits (store), fences and looks again; the reader tells, fences and looks for the
+//! announcement. One of the two always sees the other.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use parking_lot::Mutex;
-use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
-use super::{Doorbell, Limits, Packet, PipeId};
+use super::{Doorbell, Got, Limits, Packet, PipeId, Subscription};
+use crate::message::Message;
 
-const FIRST_RING: usize = 32;
-/// Rings stop doubling here: 1,024 packets of 72 bytes are 72 KiB.
-const LARGEST_RING: usize = 1024;
-
-/// Most packets taken out of a ring at once.
+/// Packets that cross over together.
 const BATCH: usize = 32;
 /// A reader that keeps finding fewer packets than this runs right behind its writer, and both wait for the
 /// same cache lines to cross over, at a quarter of the speed.
@@ -49,18 +48,24 @@ pub(crate) struct Bell {
 }
 
 struct Shared {
-    /// Rings not yet taken up by the reader, oldest first.
-    next: Mutex<VecDeque<Consumer<Packet>>>,
+    buffers: Mutex<Buffers>,
     consumed: AtomicUsize,
     consumed_bytes: AtomicUsize,
-    /// The reader found nothing and wants its bell rung.
-    reader_idle: AtomicBool,
     /// The writer was refused and wants its bell rung.
     writer_waits: AtomicBool,
-    writer_gone: AtomicBool,
     reader_gone: AtomicBool,
     send_limits: Mutex<(Limits, Limits)>,
     limits_changed: AtomicUsize,
+}
+
+/// What was sent and not taken over by the reader.
+struct Buffers {
+    /// Behind `ready`.
+    fresh: Vec<Packet>,
+    ready: VecDeque<Packet>,
+    /// The reader found nothing and wants its bell rung.
+    reader_idle: bool,
+    writer_gone: bool,
 }
 
 impl Shared {
@@ -70,11 +75,21 @@ impl Shared {
     }
 }
 
+impl Buffers {
+    /// Moves the fresh packets behind the others, where the reader takes them.
+    #[inline(never)]
+    fn pass_on(&mut self) {
+        self.ready.extend(self.fresh.drain(..));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.fresh.is_empty()
+    }
+}
+
 /// The writing end.
 pub(crate) struct QueueSender {
     shared: Arc<Shared>,
-    ring: Option<Producer<Packet>>,
-    ring_size: usize,
     sent: usize,
     sent_bytes: usize,
     /// What the reader had taken when last looked at.
@@ -88,9 +103,7 @@ pub(crate) struct QueueSender {
 /// The reading end.
 pub(crate) struct QueueReceiver {
     shared: Arc<Shared>,
-    ring: Consumer<Packet>,
-    /// Packets taken out of the ring together: the cache lines of several cross over at once, those of one after
-    /// the other do not (each send and receive ends with an atomic operation that waits for them).
+    /// What was taken over.
     batch: VecDeque<Packet>,
     few_looks: u32,
     /// How much was taken when the reader last announced that it found nothing.
@@ -114,14 +127,16 @@ pub(crate) fn queue(
     send: Limits,
     recv: Limits,
 ) -> (QueueSender, QueueReceiver) {
-    let (producer, consumer) = RingBuffer::new(FIRST_RING);
     let shared = Arc::new(Shared {
-        next: Mutex::new(VecDeque::new()),
+        buffers: Mutex::new(Buffers {
+            fresh: Vec::new(),
+            ready: VecDeque::new(),
+            reader_idle: true,
+            writer_gone: false,
+        }),
         consumed: AtomicUsize::new(0),
         consumed_bytes: AtomicUsize::new(0),
-        reader_idle: AtomicBool::new(true),
         writer_waits: AtomicBool::new(false),
-        writer_gone: AtomicBool::new(false),
         reader_gone: AtomicBool::new(false),
         send_limits: Mutex::new((send, recv)),
         limits_changed: AtomicUsize::new(0),
@@ -129,8 +144,6 @@ pub(crate) fn queue(
     let limits = send.joined(recv);
     let sender = QueueSender {
         shared: shared.clone(),
-        ring: Some(producer),
-        ring_size: FIRST_RING,
         sent: 0,
         sent_bytes: 0,
         seen: 0,
@@ -141,7 +154,6 @@ pub(crate) fn queue(
     };
     let receiver = QueueReceiver {
         shared,
-        ring: consumer,
         batch: VecDeque::new(),
         few_looks: 0,
         dozed_at: 0,
@@ -168,25 +180,40 @@ fn byte_step(limits: Limits) -> usize {
 }
 
 impl QueueSender {
-    /// Queues the packet, or gives it back at the watermark or when the reader is gone.
+    /// Takes the message; or `false`, and it stays, at the watermark or when the reader is gone.
     #[inline]
-    pub(crate) fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
-        let bytes = packet.byte_len();
-        if !self.admits() && !packet.is_control() && !self.wait_for_room() {
-            return Err(packet);
+    pub(crate) fn try_send(&mut self, message: &mut Message) -> bool {
+        if !self.admits() && !self.wait_for_room() {
+            return false;
         }
         if self.shared.reader_gone.load(Ordering::Relaxed) {
-            return Err(packet);
+            return false;
         }
-        match self.ring.as_mut().map(|ring| ring.push(packet)) {
-            Some(Ok(())) => {}
-            Some(Err(PushError::Full(packet))) => self.grow(packet),
-            None => return Ok(()),
+        self.push(Packet::Message(std::mem::take(message)));
+        true
+    }
+
+    /// Takes a subscription, which no watermark holds up.
+    pub(crate) fn subscribe(&mut self, subscription: Subscription) {
+        if !self.shared.reader_gone.load(Ordering::Relaxed) {
+            self.push(Packet::Subscription(subscription));
         }
+    }
+
+    #[inline]
+    fn push(&mut self, packet: Packet) {
         self.sent = self.sent.wrapping_add(1);
-        self.sent_bytes = self.sent_bytes.wrapping_add(bytes);
-        self.ring_reader();
-        Ok(())
+        self.sent_bytes = self.sent_bytes.wrapping_add(packet.byte_len());
+        let mut buffers = self.shared.buffers.lock();
+        buffers.fresh.push(packet);
+        if buffers.fresh.len() >= BATCH {
+            buffers.pass_on();
+        }
+        let idle = std::mem::take(&mut buffers.reader_idle);
+        drop(buffers);
+        if idle {
+            self.reader.door.readable(self.reader.pipe);
+        }
     }
 
     #[inline]
@@ -231,27 +258,6 @@ impl QueueSender {
         room
     }
 
-    #[cold]
-    fn grow(&mut self, packet: Packet) {
-        self.ring_size = (self.ring_size * 2).min(LARGEST_RING);
-        let (mut producer, consumer) = RingBuffer::new(self.ring_size);
-        // A new ring has room for one packet, so the push cannot fail.
-        let _ = producer.push(packet);
-        self.shared.next.lock().push_back(consumer);
-        self.ring = Some(producer);
-    }
-
-    #[inline]
-    fn ring_reader(&self) {
-        // Pairs with the fence in `QueueReceiver::try_recv`.
-        fence(Ordering::SeqCst);
-        if self.shared.reader_idle.load(Ordering::Relaxed)
-            && self.shared.reader_idle.swap(false, Ordering::AcqRel)
-        {
-            self.reader.door.readable(self.reader.pipe);
-        }
-    }
-
     /// Messages that the reader never took: to be asked once it is gone.
     pub(crate) fn unread(&mut self) -> usize {
         self.look();
@@ -266,32 +272,19 @@ impl QueueSender {
 
 impl Drop for QueueSender {
     fn drop(&mut self) {
-        self.ring = None;
-        self.shared.writer_gone.store(true, Ordering::Release);
-        fence(Ordering::SeqCst);
-        self.shared.reader_idle.store(false, Ordering::Relaxed);
+        let mut buffers = self.shared.buffers.lock();
+        buffers.writer_gone = true;
+        buffers.reader_idle = false;
+        drop(buffers);
         self.reader.door.readable(self.reader.pipe);
     }
 }
 
 impl QueueReceiver {
-    /// The next packet, if there is one; if not, `ended` says whether there will ever be another.
+    /// The next packet, a message into `into`; if there is none, `ended` says whether there will ever be another.
     #[inline]
-    pub(crate) fn try_recv(&mut self) -> Option<Packet> {
-        match self.pop() {
-            Some(packet) => Some(packet),
-            None => self.doze(),
-        }
-    }
-
-    /// Whether the writer was gone when `try_recv` last found nothing.
-    pub(crate) fn ended(&self) -> bool {
-        self.ended
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Packet> {
-        if self.batch.is_empty() && !self.look() {
+    pub(crate) fn try_recv(&mut self, into: &mut Message) -> Option<Got> {
+        if self.batch.is_empty() && !self.look() && !self.doze() {
             return None;
         }
         let packet = self.batch.pop_front()?;
@@ -302,73 +295,66 @@ impl QueueReceiver {
         {
             self.tell();
         }
-        Some(packet)
+        match packet {
+            Packet::Message(message) => {
+                *into = message;
+                Some(Got::Message)
+            }
+            Packet::Subscription(subscription) => Some(Got::Subscription(subscription)),
+        }
     }
 
-    /// Takes out what is there, from the next ring if this one is done; `false` if there is nothing.
+    /// Whether the writer was gone when `try_recv` last found nothing.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes over what is there; `false` if that is nothing.
     #[inline(never)]
     fn look(&mut self) -> bool {
-        loop {
-            let there = self.ring.slots();
-            if there > 0 {
-                let there = self.hang_back(there).min(BATCH);
-                if let Ok(chunk) = self.ring.read_chunk(there) {
-                    self.batch.extend(chunk);
-                }
-                return true;
-            }
+        let found = self.take_over();
+        if found >= FEW {
             self.few_looks = 0;
-            if !self.ring.is_abandoned() {
-                return false;
-            }
-            // Abandoned, and possibly filled between the two looks: only an empty ring is left.
-            if self.ring.is_empty() {
-                match self.shared.next.lock().pop_front() {
-                    Some(next) => self.ring = next,
-                    None => return false,
-                }
+        } else if found > 0 {
+            self.few_looks += 1;
+            if self.few_looks > FEW_LOOKS {
+                // We run right behind the writer: it is let run ahead.
+                self.few_looks = 0;
+                spin(HANG_BACK);
             }
         }
+        found > 0
     }
 
-    /// Lets the writer run ahead if we run right behind it; says how many packets there are then.
-    fn hang_back(&mut self, there: usize) -> usize {
-        if there >= FEW {
-            self.few_looks = 0;
-            return there;
+    /// How many packets were taken over into the empty batch.
+    fn take_over(&mut self) -> usize {
+        let mut buffers = self.shared.buffers.lock();
+        if buffers.ready.is_empty() {
+            buffers.pass_on();
         }
-        self.few_looks += 1;
-        if self.few_looks <= FEW_LOOKS {
-            return there;
-        }
+        std::mem::swap(&mut buffers.ready, &mut self.batch);
+        self.batch.len()
+    }
+
+    /// Announces that we found nothing, unless something has come. In a stream it is worth a moment to find that the
+    /// next packet has, because the announcement makes the writer ring a bell.
+    fn doze(&mut self) -> bool {
         self.few_looks = 0;
-        spin(HANG_BACK);
-        self.ring.slots()
-    }
-
-    /// Announces that we found nothing, and looks once more. In a stream it is worth a moment to find that the next
-    /// packet has come, because the announcement makes the writer ring a bell.
-    fn doze(&mut self) -> Option<Packet> {
         if self.taken.wrapping_sub(self.dozed_at) >= A_STREAM {
             spin(LOOK_TWICE);
-            if let Some(packet) = self.pop() {
-                return Some(packet);
-            }
         }
         self.dozed_at = self.taken;
-        self.shared.reader_idle.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `QueueSender::ring_reader`.
-        fence(Ordering::SeqCst);
-        let gone = self.shared.writer_gone.load(Ordering::Acquire);
-        let last = self.pop();
-        match &last {
-            Some(_) => self.shared.reader_idle.store(false, Ordering::Relaxed),
-            None => {
-                self.tell();
-                self.ended = gone;
-            }
+        let mut buffers = self.shared.buffers.lock();
+        let found = !buffers.is_empty();
+        buffers.reader_idle = !found;
+        let gone = buffers.writer_gone;
+        drop(buffers);
+        if found {
+            return self.take_over() > 0;
         }
-        last
+        self.tell();
+        self.ended = gone;
+        false
     }
 
     /// Tells the writer how far we are, and rings its bell if it waits for that.

@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
-use super::{Bell, Doorbell, Limits, Packet, PipeId, QueueReceiver, QueueSender, queue};
+use super::{Bell, Doorbell, Got, Limits, PipeId, QueueReceiver, QueueSender, queue};
 use crate::message::Message;
 
 /// Counts rings, and unparks a thread if it was given one.
@@ -67,40 +67,60 @@ fn ends(send: usize, recv: usize) -> Ends {
     }
 }
 
-fn packet(number: u64) -> Packet {
-    Packet::Message(Message::from(number.to_be_bytes()))
+fn message(number: u64) -> Message {
+    Message::from(number.to_be_bytes())
+}
+
+/// Sends a numbered message; a refused one stays what it was.
+fn send(sender: &mut QueueSender, number: u64) -> bool {
+    let mut message = message(number);
+    let sent = sender.try_send(&mut message);
+    assert!(sent || message == self::message(number));
+    sent
+}
+
+/// The number of the next message.
+fn recv(receiver: &mut QueueReceiver) -> Option<u64> {
+    let mut message = Message::new();
+    match receiver.try_recv(&mut message)? {
+        Got::Message => {
+            let bytes: [u8; 8] = message.first()[..].try_into().expect("a number");
+            Some(u64::from_be_bytes(bytes))
+        }
+        other => panic!("not a message: {other:?}"),
+    }
 }
 
 #[test]
 fn both_watermarks_add_up_and_the_writer_goes_on_after_half_was_read() {
     let mut ends = ends(5, 5);
     for number in 0..10 {
-        assert!(ends.sender.try_send(packet(number)).is_ok());
+        assert!(send(&mut ends.sender, number));
     }
-    assert_eq!(ends.sender.try_send(packet(10)), Err(packet(10)));
+    assert!(!send(&mut ends.sender, 10));
     for number in 0..4 {
-        assert_eq!(ends.receiver.try_recv(), Some(packet(number)));
+        assert_eq!(recv(&mut ends.receiver), Some(number));
     }
-    assert!(ends.sender.try_send(packet(10)).is_err());
+    assert!(!send(&mut ends.sender, 10));
     assert_eq!(ends.writer_bell.writable.load(Ordering::SeqCst), 0);
-    assert_eq!(ends.receiver.try_recv(), Some(packet(4)));
+    assert_eq!(recv(&mut ends.receiver), Some(4));
     assert_eq!(ends.writer_bell.writable.load(Ordering::SeqCst), 1);
     for number in 10..15 {
-        assert!(ends.sender.try_send(packet(number)).is_ok());
+        assert!(send(&mut ends.sender, number));
     }
-    assert!(ends.sender.try_send(packet(15)).is_err());
+    assert!(!send(&mut ends.sender, 15));
 }
 
 #[test]
 fn no_watermark_on_either_side_is_no_limit_and_rings_grow() {
     let mut ends = ends(0, 5);
     for number in 0..50_000 {
-        assert!(ends.sender.try_send(packet(number)).is_ok());
+        assert!(send(&mut ends.sender, number));
     }
     for number in 0..50_000 {
-        assert_eq!(ends.receiver.try_recv(), Some(packet(number)));
+        assert_eq!(recv(&mut ends.receiver), Some(number));
     }
-    assert_eq!(ends.receiver.try_recv(), None);
+    assert_eq!(recv(&mut ends.receiver), None);
     assert!(!ends.receiver.ended());
 }
 
@@ -108,18 +128,18 @@ fn no_watermark_on_either_side_is_no_limit_and_rings_grow() {
 fn the_reader_is_rung_once_for_each_time_it_found_nothing() {
     let mut ends = ends(100, 100);
     let rings = |ends: &Ends| ends.reader_bell.readable.load(Ordering::SeqCst);
-    assert!(ends.sender.try_send(packet(0)).is_ok());
-    assert!(ends.sender.try_send(packet(1)).is_ok());
+    assert!(send(&mut ends.sender, 0));
+    assert!(send(&mut ends.sender, 1));
     assert_eq!(rings(&ends), 1);
-    assert!(ends.receiver.try_recv().is_some() && ends.receiver.try_recv().is_some());
-    assert!(ends.sender.try_send(packet(2)).is_ok());
+    assert!(recv(&mut ends.receiver).is_some() && recv(&mut ends.receiver).is_some());
+    assert!(send(&mut ends.sender, 2));
     assert_eq!(
         rings(&ends),
         1,
         "the reader never said that it found nothing"
     );
-    assert!(ends.receiver.try_recv().is_some() && ends.receiver.try_recv().is_none());
-    assert!(ends.sender.try_send(packet(3)).is_ok());
+    assert!(recv(&mut ends.receiver).is_some() && recv(&mut ends.receiver).is_none());
+    assert!(send(&mut ends.sender, 3));
     assert_eq!(rings(&ends), 2);
 }
 
@@ -132,14 +152,14 @@ fn what_was_sent_is_read_after_the_writer_is_gone() {
         ..
     } = ends(0, 0);
     for number in 0..100 {
-        assert!(sender.try_send(packet(number)).is_ok());
+        assert!(send(&mut sender, number));
     }
     drop(sender);
     assert_eq!(reader_bell.readable.load(Ordering::SeqCst), 2);
     for number in 0..100 {
-        assert_eq!(receiver.try_recv(), Some(packet(number)));
+        assert_eq!(recv(&mut receiver), Some(number));
     }
-    assert_eq!(receiver.try_recv(), None);
+    assert_eq!(recv(&mut receiver), None);
     assert!(receiver.ended());
 }
 
@@ -152,12 +172,12 @@ fn a_writer_without_a_reader_gets_its_packets_back_and_knows_what_was_not_read()
         ..
     } = ends(10, 10);
     for number in 0..7 {
-        assert!(sender.try_send(packet(number)).is_ok());
+        assert!(send(&mut sender, number));
     }
-    assert!(receiver.try_recv().is_some());
+    assert!(recv(&mut receiver).is_some());
     drop(receiver);
     assert_eq!(writer_bell.writable.load(Ordering::SeqCst), 1);
-    assert_eq!(sender.try_send(packet(7)), Err(packet(7)));
+    assert!(!send(&mut sender, 7));
     assert_eq!(sender.unread(), 6);
 }
 
@@ -173,9 +193,7 @@ fn two_threads_that_sleep_whenever_they_can_lose_nothing() {
     let writer = thread::spawn(move || {
         *writer_bell.sleeper.lock() = Some(thread::current());
         for number in 0..COUNT {
-            let mut next = packet(number);
-            while let Err(back) = sender.try_send(next) {
-                next = back;
+            while !send(&mut sender, number) {
                 thread::park();
             }
         }
@@ -183,9 +201,9 @@ fn two_threads_that_sleep_whenever_they_can_lose_nothing() {
     *reader_bell.sleeper.lock() = Some(thread::current());
     let mut expected = 0;
     while expected < COUNT {
-        match receiver.try_recv() {
+        match recv(&mut receiver) {
             Some(got) => {
-                assert_eq!(got, packet(expected));
+                assert_eq!(got, expected);
                 expected += 1;
             }
             None => thread::park(),
@@ -200,19 +218,20 @@ proptest! {
     fn behaves_as_a_deque(operations in prop::collection::vec(any::<bool>(), 0..2000), hwm in 1usize..200) {
         let mut ends = ends(hwm, hwm);
         let mut oracle = VecDeque::new();
-        for (number, send) in operations.into_iter().enumerate() {
-            if send {
-                match ends.sender.try_send(packet(number as u64)) {
-                    Ok(()) => oracle.push_back(packet(number as u64)),
-                    Err(_) => prop_assert!(oracle.len() > hwm, "refused below half of what fits"),
+        for (number, sends) in operations.into_iter().enumerate() {
+            if sends {
+                if send(&mut ends.sender, number as u64) {
+                    oracle.push_back(number as u64);
+                } else {
+                    prop_assert!(oracle.len() > hwm, "refused below half of what fits");
                 }
             } else {
-                prop_assert_eq!(ends.receiver.try_recv(), oracle.pop_front());
+                prop_assert_eq!(recv(&mut ends.receiver), oracle.pop_front());
             }
         }
         for left in oracle {
-            prop_assert_eq!(ends.receiver.try_recv(), Some(left));
+            prop_assert_eq!(recv(&mut ends.receiver), Some(left));
         }
-        prop_assert_eq!(ends.receiver.try_recv(), None);
+        prop_assert_eq!(recv(&mut ends.receiver), None);
     }
 }

@@ -10,10 +10,13 @@
 //! new messages queue behind it, so order holds. A conflated pipe holds at most one message.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use bytes::Bytes;
 
-use super::{CloseCause, Counters, Depth, DropReason, Lane, LaneIdle, Limits, Packet};
+use super::{
+    CloseCause, Counters, Depth, DropReason, Got, Lane, LaneIdle, Limits, Packet, Subscription,
+};
 use crate::config::{PeerCredentials, SocketKind};
 use crate::message::Message;
 
@@ -153,31 +156,46 @@ impl Pipe {
         };
         while let Some(packet) = self.pending.pop_front() {
             let bytes = packet.byte_len();
-            match lane.try_send(packet) {
-                Ok(()) => self.pending_bytes -= bytes,
-                Err(packet) => {
-                    self.pending.push_front(packet);
-                    return false;
+            match packet {
+                Packet::Message(mut message) => {
+                    if !lane.try_send(&mut message) {
+                        self.pending.push_front(Packet::Message(message));
+                        return false;
+                    }
                 }
+                Packet::Subscription(subscription) => lane.subscribe(subscription),
             }
+            self.pending_bytes -= bytes;
         }
         true
     }
 
-    /// Sends now, or keeps for later within the watermark, or gives the packet back.
+    /// Takes the message, to send it now or to keep it for later within the watermark; or leaves it.
     #[inline]
-    pub(super) fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
-        let bytes = packet.byte_len() as u64;
-        let message = !packet.is_control();
-        match &mut self.lane {
-            Some(lane) if self.pending.is_empty() => lane.try_send(packet)?,
-            _ => self.hold(packet)?,
-        }
-        if message {
+    pub(super) fn try_send(&mut self, message: &mut Message) -> bool {
+        let bytes = message.byte_len() as u64;
+        let accepted = match &mut self.lane {
+            Some(lane) if self.pending.is_empty() => lane.try_send(message),
+            _ => self.hold(message),
+        };
+        if accepted {
             self.counters.messages_out += 1;
             self.counters.bytes_out += bytes;
         }
-        Ok(())
+        accepted
+    }
+
+    /// Sends a subscription, now or in its turn.
+    pub(super) fn subscribe(&mut self, subscription: Subscription) {
+        match &mut self.lane {
+            Some(lane) if self.pending.is_empty() => lane.subscribe(subscription),
+            Some(_) => {
+                self.pending_bytes += subscription.topic().len();
+                self.pending.push_back(Packet::Subscription(subscription));
+            }
+            // Without a link there is nobody to tell: the pattern resends subscriptions on link up.
+            None => {}
+        }
     }
 
     /// As `try_send`, for one of several receivers.
@@ -185,7 +203,7 @@ impl Pipe {
     pub(super) fn try_publish(&mut self, message: &Message) -> bool {
         let accepted = match &mut self.lane {
             Some(lane) if self.pending.is_empty() => lane.try_publish(message),
-            _ => self.hold(Packet::Message(message.clone())).is_ok(),
+            _ => self.hold(&mut message.clone()),
         };
         if accepted {
             self.counters.messages_out += 1;
@@ -195,15 +213,7 @@ impl Pipe {
     }
 
     #[cold]
-    fn hold(&mut self, packet: Packet) -> Result<(), Packet> {
-        if packet.is_control() {
-            // Without a link there is nobody to tell: the pattern resends subscriptions on link up.
-            if self.lane.is_some() {
-                self.pending_bytes += packet.byte_len();
-                self.pending.push_back(packet);
-            }
-            return Ok(());
-        }
+    fn hold(&mut self, message: &mut Message) -> bool {
         if self.conflate && !self.pending.is_empty() {
             self.counters
                 .drops
@@ -215,11 +225,11 @@ impl Pipe {
                 .send_limits
                 .admit(self.pending.len(), self.pending_bytes)
         {
-            return Err(packet);
+            return false;
         }
-        self.pending_bytes += packet.byte_len();
-        self.pending.push_back(packet);
-        Ok(())
+        self.pending_bytes += message.byte_len();
+        self.pending.push_back(Packet::Message(mem::take(message)));
+        true
     }
 
     /// Keeps a message beyond the watermark, in front of those that come later.
@@ -230,24 +240,23 @@ impl Pipe {
         self.pending.push_back(Packet::Message(message));
     }
 
-    /// The next packet: what the lane delivers, then injected messages.
+    /// The next packet: what the lane delivers, then injected messages. A message is put into `into`.
     #[inline]
-    pub(super) fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
-        let result = match &mut self.lane {
-            Some(lane) if self.conflate => newest(lane.as_mut(), &mut self.counters),
-            Some(lane) => lane.try_recv(),
+    pub(super) fn try_recv(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
+        let mut result = match &mut self.lane {
+            Some(lane) if self.conflate => newest(lane.as_mut(), into, &mut self.counters),
+            Some(lane) => lane.try_recv(into),
             None => Err(self.ended.clone().map_or(LaneIdle::Empty, LaneIdle::Closed)),
         };
-        let result = match result {
-            Err(idle) => match self.injected.pop_front() {
-                Some(message) => Ok(Packet::Message(message)),
-                None => Err(idle),
-            },
-            got => got,
-        };
-        if let Ok(Packet::Message(message)) = &result {
+        if result.is_err()
+            && let Some(message) = self.injected.pop_front()
+        {
+            *into = message;
+            result = Ok(Got::Message);
+        }
+        if matches!(result, Ok(Got::Message)) {
             self.counters.messages_in += 1;
-            self.counters.bytes_in += message.byte_len() as u64;
+            self.counters.bytes_in += into.byte_len() as u64;
         }
         result
     }
@@ -307,17 +316,23 @@ impl Pipe {
 }
 
 /// The last message of all that have arrived; the others are counted as replaced.
-fn newest(lane: &mut dyn Lane, counters: &mut Counters) -> Result<Packet, LaneIdle> {
-    let mut last = None;
+fn newest(
+    lane: &mut dyn Lane,
+    into: &mut Message,
+    counters: &mut Counters,
+) -> Result<Got, LaneIdle> {
+    let mut found = 0;
     loop {
-        match lane.try_recv() {
-            Ok(packet @ Packet::Message(_)) => {
-                if last.replace(packet).is_some() {
-                    counters.drops.add(DropReason::Replaced, 1);
-                }
+        match lane.try_recv(into) {
+            Ok(Got::Message) => found += 1,
+            Err(_) if found > 0 => {
+                counters.drops.add(DropReason::Replaced, found - 1);
+                return Ok(Got::Message);
             }
-            Ok(control) => return Ok(control),
-            Err(idle) => return last.ok_or(idle),
+            other => {
+                counters.drops.add(DropReason::Replaced, found);
+                return other;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-use super::core::{Interest, Slot, WaitError};
+use super::core::{Direction, Slot, WaitError};
 use super::error::RecvError;
 use super::handle::Socket;
 use super::kinds::Receives;
@@ -18,12 +18,15 @@ impl<K: Receives> Socket<K> {
     pub async fn recv(&self) -> Result<Message, RecvError> {
         let core = self.core();
         breathe(core).await;
-        match core.try_recv() {
-            Err(RecvError::WouldBlock) => {}
-            done => return done,
+        let mut message = Message::new();
+        match core.recv_known(&mut message) {
+            Err(RecvError::WouldBlock) => {
+                let mut slot = Slot::default();
+                poll_fn(|cx| core.poll_recv(cx, &mut slot, &mut message)).await?;
+            }
+            done => done?,
         }
-        let mut slot = Slot::default();
-        poll_fn(|cx| core.poll_recv(cx, &mut slot)).await
+        Ok(message)
     }
 
     /// Receives a message if one has arrived.
@@ -31,7 +34,9 @@ impl<K: Receives> Socket<K> {
     /// # Errors
     /// As [`Socket::recv`], and [`WouldBlock`](RecvError::WouldBlock).
     pub fn try_recv(&self) -> Result<Message, RecvError> {
-        self.core().try_recv()
+        let mut message = Message::new();
+        self.core().try_recv(&mut message)?;
+        Ok(message)
     }
 
     /// Receives the next message, blocking this thread, at most for
@@ -40,21 +45,34 @@ impl<K: Receives> Socket<K> {
     /// # Errors
     /// As [`Socket::recv`], and [`TimedOut`](RecvError::TimedOut).
     pub fn blocking_recv(&self) -> Result<Message, RecvError> {
-        match self.core().try_recv() {
-            Err(RecvError::WouldBlock) => self.block_receiving(self.core().timeouts().1),
-            done => done,
+        let mut message = Message::new();
+        match self.core().recv_known(&mut message) {
+            Err(RecvError::WouldBlock) => {
+                self.block_receiving(&mut message, self.core().timeouts().1)?;
+            }
+            done => done?,
         }
+        Ok(message)
     }
 
     /// As [`Socket::blocking_recv`] with a timeout of its own.
     pub fn blocking_recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
-        self.block_receiving(Some(timeout))
+        let mut message = Message::new();
+        match self.core().try_recv(&mut message) {
+            Err(RecvError::WouldBlock) => self.block_receiving(&mut message, Some(timeout))?,
+            done => done?,
+        }
+        Ok(message)
     }
 
-    fn block_receiving(&self, timeout: Option<Duration>) -> Result<Message, RecvError> {
+    fn block_receiving(
+        &self,
+        into: &mut Message,
+        timeout: Option<Duration>,
+    ) -> Result<(), RecvError> {
         let core = self.core();
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let result = core.block_on(Interest::READABLE, deadline, || match core.try_recv() {
+        let result = core.block_on(Direction::Recv, deadline, || match core.try_recv(into) {
             Err(RecvError::WouldBlock) => None,
             done => Some(done),
         });

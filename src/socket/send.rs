@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Interest, Slot, WaitError};
+use super::core::{Core, Direction, Slot, WaitError};
 use super::error::{SendError, SendErrorKind};
 use super::handle::Socket;
 use super::kinds::Sends;
@@ -25,12 +25,15 @@ impl<K: Sends> Socket<K> {
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let core = self.core();
         breathe(core).await;
-        let mut left = match core.try_send(message.into()) {
-            Err(error) if error.kind() == SendErrorKind::WouldBlock => Some(error.into_message()),
-            done => return done,
+        let mut message = message.into();
+        let sent = match core.try_send(&mut message) {
+            Err(SendErrorKind::WouldBlock) => {
+                let mut slot = Slot::default();
+                poll_fn(|cx| core.poll_send(cx, &mut slot, &mut message)).await
+            }
+            done => done,
         };
-        let mut slot = Slot::default();
-        poll_fn(|cx| core.poll_send(cx, &mut slot, &mut left)).await
+        sent.map_err(|kind| SendError::new(kind, message))
     }
 
     /// Sends a message if a peer has room now.
@@ -38,7 +41,9 @@ impl<K: Sends> Socket<K> {
     /// # Errors
     /// As [`Socket::send`], and [`WouldBlock`](SendErrorKind::WouldBlock).
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.core().try_send(message.into())
+        let mut message = message.into();
+        let sent = self.core().try_send(&mut message);
+        sent.map_err(|kind| SendError::new(kind, message))
     }
 
     /// Sends a message, blocking this thread while no peer has room, at most for
@@ -47,13 +52,14 @@ impl<K: Sends> Socket<K> {
     /// # Errors
     /// As [`Socket::send`], and [`TimedOut`](SendErrorKind::TimedOut).
     pub fn blocking_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        match self.core().try_send(message.into()) {
-            Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                let timeout = self.core().timeouts().0;
-                self.block_sending(error.into_message(), timeout)
+        let mut message = message.into();
+        let sent = match self.core().try_send(&mut message) {
+            Err(SendErrorKind::WouldBlock) => {
+                self.block_sending(&mut message, self.core().timeouts().0)
             }
             done => done,
-        }
+        };
+        sent.map_err(|kind| SendError::new(kind, message))
     }
 
     /// As [`Socket::blocking_send`] with a timeout of its own.
@@ -62,37 +68,29 @@ impl<K: Sends> Socket<K> {
         message: impl Into<Message>,
         timeout: Duration,
     ) -> Result<(), SendError> {
-        match self.core().try_send(message.into()) {
-            Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                self.block_sending(error.into_message(), Some(timeout))
-            }
+        let mut message = message.into();
+        let sent = match self.core().try_send(&mut message) {
+            Err(SendErrorKind::WouldBlock) => self.block_sending(&mut message, Some(timeout)),
             done => done,
-        }
+        };
+        sent.map_err(|kind| SendError::new(kind, message))
     }
 
-    fn block_sending(&self, message: Message, timeout: Option<Duration>) -> Result<(), SendError> {
+    fn block_sending(
+        &self,
+        message: &mut Message,
+        timeout: Option<Duration>,
+    ) -> Result<(), SendErrorKind> {
         let core = self.core();
-        let mut left = Some(message);
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
-        let result = core.block_on(Interest::WRITABLE, deadline, || {
-            match core.try_send(left.take()?) {
-                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                    left = Some(error.into_message());
-                    None
-                }
-                done => Some(done),
-            }
+        let result = core.block_on(Direction::Send, deadline, || match core.try_send(message) {
+            Err(SendErrorKind::WouldBlock) => None,
+            done => Some(done),
         });
         match result {
             Ok(done) => done,
-            Err(WaitError::TimedOut) => Err(SendError::new(
-                SendErrorKind::TimedOut,
-                left.unwrap_or_default(),
-            )),
-            Err(WaitError::Exhausted) => Err(SendError::new(
-                SendErrorKind::Exhausted,
-                left.unwrap_or_default(),
-            )),
+            Err(WaitError::TimedOut) => Err(SendErrorKind::TimedOut),
+            Err(WaitError::Exhausted) => Err(SendErrorKind::Exhausted),
         }
     }
 
@@ -112,15 +110,16 @@ impl<K: Sends> Socket<K> {
         let mut sent = 0;
         loop {
             breathe(core).await;
-            let (count, result) = core.try_send_many(&mut messages);
+            let mut message = Message::new();
+            let (count, result) = core.try_send_many(&mut messages, &mut message);
             sent += count;
             match result {
                 Ok(()) => return Ok(sent),
-                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                    self.send(error.into_message()).await?;
+                Err(SendErrorKind::WouldBlock) => {
+                    self.send(message).await?;
                     sent += 1;
                 }
-                Err(error) => return Err(error),
+                Err(kind) => return Err(SendError::new(kind, message)),
             }
         }
     }
@@ -134,15 +133,16 @@ impl<K: Sends> Socket<K> {
         let mut messages = messages.into_iter().map(Into::into);
         let mut sent = 0;
         loop {
-            let (count, result) = self.core().try_send_many(&mut messages);
+            let mut message = Message::new();
+            let (count, result) = self.core().try_send_many(&mut messages, &mut message);
             sent += count;
             match result {
                 Ok(()) => return Ok(sent),
-                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                    self.blocking_send(error.into_message())?;
+                Err(SendErrorKind::WouldBlock) => {
+                    self.blocking_send(message)?;
                     sent += 1;
                 }
-                Err(error) => return Err(error),
+                Err(kind) => return Err(SendError::new(kind, message)),
             }
         }
     }

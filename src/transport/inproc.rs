@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use crate::message::Message;
 use crate::pipe::{
-    Bell, CloseCause, CloseKind, Depth, Flush, Lane, LaneEvent, LaneIdle, Limits, Packet,
-    QueueReceiver, QueueSender, queue,
+    Bell, CloseCause, CloseKind, Depth, Flush, Got, Lane, LaneEvent, LaneIdle, Limits, Packet,
+    QueueReceiver, QueueSender, Subscription, queue,
 };
 
 /// One end of a lane to be: where to ring, and what this end brings along.
@@ -44,7 +44,7 @@ fn way(from: &InprocEnd, to: &InprocEnd) -> (Outlet, Inlet) {
 #[derive(Default)]
 struct Slot {
     newest: Option<Message>,
-    control: Vec<Packet>,
+    subscriptions: Vec<Subscription>,
     closed: bool,
 }
 
@@ -78,22 +78,20 @@ impl InprocLane {
     }
 
     #[inline]
-    fn take(&mut self) -> Result<Packet, LaneIdle> {
+    fn take(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
         match &mut self.rx {
-            Inlet::Queue(queue) => match queue.try_recv() {
-                Some(packet) => Ok(packet),
+            Inlet::Queue(queue) => match queue.try_recv(into) {
+                Some(got) => Ok(got),
                 None => Err(idle(queue.ended())),
             },
             Inlet::Slot(slot) => {
                 let mut slot = slot.lock();
-                if !slot.control.is_empty() {
-                    return Ok(slot.control.remove(0));
+                if !slot.subscriptions.is_empty() {
+                    return Ok(Got::Subscription(slot.subscriptions.remove(0)));
                 }
                 let closed = slot.closed;
-                slot.newest
-                    .take()
-                    .map(Packet::Message)
-                    .ok_or_else(|| idle(closed))
+                *into = slot.newest.take().ok_or_else(|| idle(closed))?;
+                Ok(Got::Message)
             }
         }
     }
@@ -101,32 +99,42 @@ impl InprocLane {
 
 impl Lane for InprocLane {
     #[inline]
-    fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
+    fn try_send(&mut self, message: &mut Message) -> bool {
         match &mut self.tx {
-            Outlet::Queue(queue) => queue.try_send(packet),
+            Outlet::Queue(queue) => queue.try_send(message),
             Outlet::Slot(slot, bell) => {
                 let mut slot = slot.lock();
                 if slot.closed {
-                    return Err(packet);
+                    return false;
                 }
-                match packet {
-                    Packet::Message(message) => {
-                        self.replaced += u64::from(slot.newest.replace(message).is_some());
-                    }
-                    control => slot.control.push(control),
-                }
+                let before = slot.newest.replace(std::mem::take(message));
+                self.replaced += u64::from(before.is_some());
                 drop(slot);
                 bell.door.readable(bell.pipe);
-                Ok(())
+                true
+            }
+        }
+    }
+
+    fn subscribe(&mut self, subscription: Subscription) {
+        match &mut self.tx {
+            Outlet::Queue(queue) => queue.subscribe(subscription),
+            Outlet::Slot(slot, bell) => {
+                slot.lock().subscriptions.push(subscription);
+                bell.door.readable(bell.pipe);
             }
         }
     }
 
     #[inline]
-    fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
+    fn try_recv(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
         match self.ahead.take() {
-            Some(packet) => Ok(packet),
-            None => self.take(),
+            Some(Packet::Message(message)) => {
+                *into = message;
+                Ok(Got::Message)
+            }
+            Some(Packet::Subscription(subscription)) => Ok(Got::Subscription(subscription)),
+            None => self.take(into),
         }
     }
 
@@ -146,8 +154,10 @@ impl Lane for InprocLane {
         if self.ahead.is_some() {
             return None;
         }
-        match self.take() {
-            Ok(packet) => self.ahead = Some(packet),
+        let mut message = Message::new();
+        match self.take(&mut message) {
+            Ok(Got::Message) => self.ahead = Some(Packet::Message(message)),
+            Ok(Got::Subscription(wish)) => self.ahead = Some(Packet::Subscription(wish)),
             Err(LaneIdle::Closed(cause)) => return Some(cause),
             Err(LaneIdle::Empty) => {}
         }

@@ -29,7 +29,8 @@ use super::memory::Memory;
 use crate::config::PoolExhausted;
 use crate::message::Message;
 use crate::pipe::{
-    CloseCause, CloseKind, Depth, Flush, Glance, Lane, LaneEvent, LaneIdle, Limits, Packet,
+    CloseCause, CloseKind, Depth, Flush, Glance, Got, Lane, LaneEvent, LaneIdle, Limits, Packet,
+    Subscription,
 };
 use crate::shm::{Bell, Channel, PeerPool, PeerSegment, Pool, Segment, Signal, Violation};
 use crate::zmtp::{Beat, Heartbeat};
@@ -152,24 +153,21 @@ impl SharedLane {
     }
 
     #[inline]
-    fn take(&mut self) -> Result<Packet, LaneIdle> {
+    fn take(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
         if self.broken.is_some() {
             return Err(self.idle());
         }
-        let taken = self.incoming.take();
+        let taken = self.incoming.take(into);
         if self.incoming.ring_due {
             self.incoming.ring_due = false;
             self.bell.send(Signal::Bell);
         }
-        match taken {
-            Ok(packet) => Ok(packet),
-            Err(nothing) => self.no_packet(nothing),
-        }
+        taken.map_err(|nothing| self.no_packet(nothing))
     }
 
     /// There was no packet: for now, or for ever.
     #[cold]
-    fn no_packet(&mut self, nothing: Nothing) -> Result<Packet, LaneIdle> {
+    fn no_packet(&mut self, nothing: Nothing) -> LaneIdle {
         if let (Nothing::Ever, Some(fault)) = (nothing, self.incoming.fault) {
             self.fail(fault);
         }
@@ -177,7 +175,7 @@ impl SharedLane {
             // Notes the end. What was published this very moment is found by the next glance.
             self.finds_record();
         }
-        Err(self.idle())
+        self.idle()
     }
 
     /// Whether there is a record. If not, and none will come, the link is noted as ended.
@@ -305,22 +303,15 @@ impl SharedLane {
 
 impl Lane for SharedLane {
     #[inline]
-    fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
-        match &packet {
-            Packet::Message(message) => {
-                let accepted = self.with_out(|out| out.accept(message));
-                if self.accepted(accepted) {
-                    Ok(())
-                } else {
-                    Err(packet)
-                }
-            }
-            _ => {
-                let due = self.with_out(|out| out.control(packet));
-                self.ring(due == Some(true));
-                Ok(())
-            }
-        }
+    fn try_send(&mut self, message: &mut Message) -> bool {
+        let accepted = self.with_out(|out| out.accept(message));
+        self.accepted(accepted)
+    }
+
+    fn subscribe(&mut self, subscription: Subscription) {
+        let packet = Packet::Subscription(subscription);
+        let due = self.with_out(|out| out.control(packet));
+        self.ring(due == Some(true));
     }
 
     #[inline]
@@ -330,8 +321,8 @@ impl Lane for SharedLane {
     }
 
     #[inline]
-    fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
-        self.take()
+    fn try_recv(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
+        self.take(into)
     }
 
     fn flush(&mut self) -> Flush {

@@ -12,7 +12,10 @@ use std::io::{ErrorKind, IoSlice};
 use std::time::Instant;
 
 use crate::message::Message;
-use crate::pipe::{CloseCause, CloseKind, Depth, Flush, Lane, LaneEvent, LaneIdle, Limits, Packet};
+use crate::pipe::{
+    CloseCause, CloseKind, Depth, Flush, Got, Lane, LaneEvent, LaneIdle, Limits, Packet,
+    Subscription,
+};
 use crate::zmtp::{Beat, Decoder, Encoder, Heartbeat, Inbound, Outbound, Outbox};
 
 use super::{ByteStream, buffers};
@@ -122,18 +125,6 @@ impl StreamLane {
         }
     }
 
-    fn control(&mut self, packet: &Packet) {
-        self.warm_outbox();
-        match packet {
-            Packet::Message(_) => {}
-            Packet::Subscribe(topic) => self.encoder.subscribe(topic, &mut self.outbox),
-            Packet::Cancel(topic) => self.encoder.cancel(topic, &mut self.outbox),
-        }
-        if self.outbox.bytes() >= WRITE_AT {
-            self.flush();
-        }
-    }
-
     /// One write; `None` to go on, else how the flush ends.
     fn write_some(&mut self) -> Option<Flush> {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -237,12 +228,27 @@ impl StreamLane {
     }
 
     #[inline]
-    fn take(&mut self) -> Result<Packet, LaneIdle> {
+    fn take(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
+        if self.decoder.next_short(into) {
+            return Ok(Got::Message);
+        }
+        self.take_slow(into)
+    }
+
+    #[inline(never)]
+    fn take_slow(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
         loop {
             match self.decoder.next() {
-                Ok(Some(Inbound::Message(message))) => return Ok(Packet::Message(message)),
-                Ok(Some(Inbound::Subscribe(topic))) => return Ok(Packet::Subscribe(topic)),
-                Ok(Some(Inbound::Cancel(topic))) => return Ok(Packet::Cancel(topic)),
+                Ok(Some(Inbound::Message(message))) => {
+                    *into = message;
+                    return Ok(Got::Message);
+                }
+                Ok(Some(Inbound::Subscribe(topic))) => {
+                    return Ok(Got::Subscription(Subscription::Add(topic)));
+                }
+                Ok(Some(Inbound::Cancel(topic))) => {
+                    return Ok(Got::Subscription(Subscription::Cancel(topic)));
+                }
                 Ok(Some(command)) => self.on_command(command),
                 Ok(None) => {
                     if !self.readable || !self.fill() {
@@ -264,8 +270,10 @@ impl StreamLane {
     fn read_ahead(&mut self, most: usize) -> Option<CloseCause> {
         while self.readable && self.decoder.buffered() < most && self.fill() {}
         if self.ahead.is_none() {
-            match self.take() {
-                Ok(packet) => self.ahead = Some(packet),
+            let mut message = Message::new();
+            match self.take(&mut message) {
+                Ok(Got::Message) => self.ahead = Some(Packet::Message(message)),
+                Ok(Got::Subscription(wish)) => self.ahead = Some(Packet::Subscription(wish)),
                 Err(LaneIdle::Closed(cause)) => return Some(cause),
                 Err(LaneIdle::Empty) => {}
             }
@@ -301,20 +309,8 @@ impl StreamLane {
 
 impl Lane for StreamLane {
     #[inline]
-    fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
-        match &packet {
-            Packet::Message(message) => {
-                if self.accept(message) {
-                    Ok(())
-                } else {
-                    Err(packet)
-                }
-            }
-            _ => {
-                self.control(&packet);
-                Ok(())
-            }
-        }
+    fn try_send(&mut self, message: &mut Message) -> bool {
+        self.accept(message)
     }
 
     #[inline]
@@ -322,11 +318,26 @@ impl Lane for StreamLane {
         self.accept(message)
     }
 
+    fn subscribe(&mut self, subscription: Subscription) {
+        self.warm_outbox();
+        match subscription {
+            Subscription::Add(topic) => self.encoder.subscribe(&topic, &mut self.outbox),
+            Subscription::Cancel(topic) => self.encoder.cancel(&topic, &mut self.outbox),
+        }
+        if self.outbox.bytes() >= WRITE_AT {
+            self.flush();
+        }
+    }
+
     #[inline]
-    fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
+    fn try_recv(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
         match self.ahead.take() {
-            Some(packet) => Ok(packet),
-            None => self.take(),
+            Some(Packet::Message(message)) => {
+                *into = message;
+                Ok(Got::Message)
+            }
+            Some(Packet::Subscription(subscription)) => Ok(Got::Subscription(subscription)),
+            None => self.take(into),
         }
     }
 
@@ -364,6 +375,10 @@ impl Lane for StreamLane {
         }
     }
 
+    fn probe(&mut self) -> bool {
+        self.readable || self.fill() || self.broken.is_some()
+    }
+
     fn on_event(&mut self, event: LaneEvent) -> Option<CloseCause> {
         match event {
             LaneEvent::Readable => self.readable = true,
@@ -395,8 +410,8 @@ impl Lane for StreamLane {
         let reclaimed = self.outbox.reclaim();
         let kept = reclaimed.items.into_iter().map(|item| match item {
             Outbound::Message(message) => Packet::Message(message),
-            Outbound::Subscribe(topic) => Packet::Subscribe(topic),
-            Outbound::Cancel(topic) => Packet::Cancel(topic),
+            Outbound::Subscribe(topic) => Packet::Subscription(Subscription::Add(topic)),
+            Outbound::Cancel(topic) => Packet::Subscription(Subscription::Cancel(topic)),
         });
         (
             kept.chain(self.newest.take().map(Packet::Message))

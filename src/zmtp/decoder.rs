@@ -159,19 +159,31 @@ impl Decoder {
     #[inline]
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Inbound>, ProtocolError> {
-        // The conditions are those of the fixed-width copy, so that the message is built where it is returned: moving
-        // a frame that was just written stalls (9 ns of 15, measured).
+        let mut message = Message::new();
+        if self.next_short(&mut message) {
+            return Ok(Some(Inbound::Message(message)));
+        }
+        self.next_slow()
+    }
+
+    /// Puts the next item into `into` if it is a message of one short frame that lies well within the buffer;
+    /// otherwise ask [`next`](Self::next).
+    ///
+    /// The conditions are those of the fixed-width copy, so that the message is built in its place: moving a frame that
+    /// was just written stalls (9 ns of 15, measured).
+    #[inline]
+    pub fn next_short(&mut self, into: &mut Message) -> bool {
         if let Some([0, len, rest @ ..]) = self.buf.get(self.pos..)
             && let Some(window) = rest.first_chunk::<{ Frame::INLINE }>()
         {
             let len = usize::from(*len);
             if len < self.fast_end && len <= Frame::INLINE {
                 self.pos += 2 + len;
-                let frame = Frame::copy_from_window(window, len);
-                return Ok(Some(Inbound::Message(Message::from(frame))));
+                *into = Message::from(Frame::copy_from_window(window, len));
+                return true;
             }
         }
-        self.next_slow()
+        false
     }
 
     /// Bytes held that are not decoded yet.

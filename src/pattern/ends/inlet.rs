@@ -12,20 +12,17 @@ use std::collections::VecDeque;
 
 use crate::message::Message;
 use crate::pattern::{PipeEvent, RecvRefusal};
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pipe::{DropReason, Got, PipeId, Pipes};
 use crate::routing::FairQueue;
 
 /// The next message of one pipe. Subscriptions mean nothing to most patterns: they are dropped and counted.
 #[inline]
 pub(in crate::pattern) fn read_message(pipes: &mut Pipes, pipe: PipeId) -> Option<Message> {
-    loop {
-        match pipes.try_recv(pipe)? {
-            Packet::Message(message) => return Some(message),
-            Packet::Subscribe(_) | Packet::Cancel(_) => {
-                pipes.count_drop(Some(pipe), DropReason::Ignored)
-            }
-        }
+    let mut message = Message::new();
+    while let Got::Subscription(_) = pipes.try_recv(pipe, &mut message)? {
+        pipes.count_drop(Some(pipe), DropReason::Ignored);
     }
+    Some(message)
 }
 
 /// A fair-queued receiving end.
@@ -58,27 +55,26 @@ impl Inlet {
         }
     }
 
-    /// The next message that `wanted` lets through; the others are dropped.
-    ///
-    /// Written without intermediate options: a message is as wide as a cache line, and each step that rewraps it
-    /// costs as much as finding it.
+    /// Puts the next message that `wanted` lets through into `into`; the others are dropped.
     #[inline]
     pub(in crate::pattern) fn next(
         &mut self,
         pipes: &mut Pipes,
+        into: &mut Message,
         wanted: impl Fn(&Message) -> bool,
-    ) -> Result<Message, RecvRefusal> {
-        while !self.backlog.is_empty() {
-            if let Some(message) = self.backlog.pop_front().filter(&wanted) {
-                return Ok(message);
+    ) -> Result<(), RecvRefusal> {
+        while let Some(message) = self.backlog.pop_front() {
+            if wanted(&message) {
+                *into = message;
+                return Ok(());
             }
         }
         while let Some(pipe) = self.fair.turn() {
-            match pipes.try_recv(pipe) {
-                Some(Packet::Message(message)) => {
+            match pipes.try_recv(pipe, into) {
+                Some(Got::Message) => {
                     self.fair.taken();
-                    if wanted(&message) {
-                        return Ok(message);
+                    if wanted(into) {
+                        return Ok(());
                     }
                 }
                 Some(_) => pipes.count_drop(Some(pipe), DropReason::Ignored),
@@ -94,7 +90,8 @@ impl Inlet {
         pipes: &mut Pipes,
         wanted: impl Fn(&Message) -> bool,
     ) -> bool {
-        if let Ok(message) = self.next(pipes, wanted) {
+        let mut message = Message::new();
+        if self.next(pipes, &mut message, wanted).is_ok() {
             self.backlog.push_front(message);
         }
         !self.backlog.is_empty()

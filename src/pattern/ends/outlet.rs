@@ -1,11 +1,12 @@
 //! The sending end of `PUSH`, `DEALER` and `REQ`: each message to the next pipe that has room.
 //!
-//! What it is: load balancing over pipes. It is not a queue: a message that nobody has room for is given back.
+//! What it is: load balancing over pipes. It is not a queue: a message that nobody has room for stays with the caller.
 //!
 //! Cost: with one pipe that has room, a turn is an index into a vector and the pipe's own call.
 
-use crate::pattern::PipeEvent;
-use crate::pipe::{Packet, PipeId, Pipes};
+use crate::message::Message;
+use crate::pattern::{PipeEvent, Refusal};
+use crate::pipe::{PipeId, Pipes};
 use crate::routing::RoundRobin;
 
 /// A load-balanced sending end.
@@ -27,42 +28,21 @@ impl Outlet {
         }
     }
 
-    /// Sends on the next pipe that has room, and says which; or gives the packet back.
+    /// Sends on the next pipe that has room, and says which. A message that nobody has room for stays where it is.
     #[inline]
     pub(in crate::pattern) fn send(
         &mut self,
         pipes: &mut Pipes,
-        packet: Packet,
-    ) -> Result<PipeId, Packet> {
-        let Some(pipe) = self.turns.turn() else {
-            return Err(packet);
-        };
-        match pipes.try_send(pipe, packet) {
-            Ok(()) => {
-                self.turns.taken();
-                Ok(pipe)
-            }
-            Err(back) => self.send_elsewhere(pipes, back),
-        }
-    }
-
-    /// The pipe whose turn it was has no room: asks the others.
-    #[cold]
-    fn send_elsewhere(&mut self, pipes: &mut Pipes, mut packet: Packet) -> Result<PipeId, Packet> {
-        self.turns.refused();
+        message: &mut Message,
+    ) -> Result<PipeId, Refusal> {
         while let Some(pipe) = self.turns.turn() {
-            match pipes.try_send(pipe, packet) {
-                Ok(()) => {
-                    self.turns.taken();
-                    return Ok(pipe);
-                }
-                Err(back) => {
-                    packet = back;
-                    self.turns.refused();
-                }
+            if pipes.try_send(pipe, message) {
+                self.turns.taken();
+                return Ok(pipe);
             }
+            self.turns.refused();
         }
-        Err(packet)
+        Err(Refusal::WouldBlock)
     }
 
     /// Whether some pipe is believed to have room.

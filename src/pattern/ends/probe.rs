@@ -6,7 +6,7 @@
 use crate::config::Options;
 use crate::message::Message;
 use crate::pattern::PipeEvent;
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pipe::{DropReason, PipeId, Pipes};
 
 /// Sends probes where they were asked for.
 pub(in crate::pattern) struct Probe {
@@ -54,10 +54,7 @@ impl Probe {
     }
 
     fn send(&self, pipes: &mut Pipes, pipe: PipeId) {
-        if pipes
-            .try_send(pipe, Packet::Message(Message::new()))
-            .is_err()
-        {
+        if !pipes.try_send(pipe, &mut Message::new()) {
             pipes.count_drop(Some(pipe), DropReason::Watermark);
         }
     }

@@ -13,14 +13,14 @@
 //! keeps it beyond its watermark, and nothing that it wants is accepted until it took it: a message goes to all that
 //! want it or to none.
 
+use std::mem;
+
 use super::wire::{CANCEL, SUBSCRIBE};
 use crate::config::Options;
 use crate::message::{Frame, Message};
 use crate::pattern::ends::Upstream;
-use crate::pattern::{
-    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pattern::{Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal};
+use crate::pipe::{DropReason, Got, PipeId, Pipes, Subscription};
 use crate::routing::{FanOut, Removed, TopicIndex};
 
 /// What the options say, in the terms of this file.
@@ -93,11 +93,14 @@ impl Publisher {
 
     /// Takes in everything a peer has sent.
     fn read(&mut self, pipes: &mut Pipes, pipe: PipeId) {
-        while let Some(packet) = pipes.try_recv(pipe) {
-            match packet {
-                Packet::Subscribe(topic) => self.subscribed(pipes, pipe, &topic),
-                Packet::Cancel(topic) => self.cancelled(pipes, pipe, &topic),
-                Packet::Message(message) => self.received(pipes, pipe, message),
+        let mut message = Message::new();
+        while let Some(got) = pipes.try_recv(pipe, &mut message) {
+            match got {
+                Got::Subscription(Subscription::Add(topic)) => self.subscribed(pipes, pipe, &topic),
+                Got::Subscription(Subscription::Cancel(topic)) => {
+                    self.cancelled(pipes, pipe, &topic)
+                }
+                Got::Message => self.received(pipes, pipe, mem::take(&mut message)),
             }
         }
     }
@@ -202,7 +205,7 @@ impl Publisher {
     }
 
     fn all_caught_up(&mut self, pipes: &mut Pipes) -> bool {
-        let targets = std::mem::take(&mut self.targets);
+        let targets = mem::take(&mut self.targets);
         let all = targets.iter().all(|&pipe| self.catch_up(pipes, pipe));
         self.targets = targets;
         all
@@ -210,7 +213,7 @@ impl Publisher {
 
     /// A pipe refused its copy.
     #[cold]
-    fn no_room(&mut self, pipes: &mut Pipes, pipe: PipeId, message: impl FnOnce() -> Message) {
+    fn no_room(&mut self, pipes: &mut Pipes, pipe: PipeId, message: &Message) {
         if !self.modes.no_drop {
             pipes.count_drop(Some(pipe), DropReason::Watermark);
             return;
@@ -219,7 +222,7 @@ impl Publisher {
             self.behind.resize(pipe + 1, false);
         }
         self.behind[pipe] = true;
-        pipes.keep(pipe, message());
+        pipes.keep(pipe, message.clone());
     }
 
     /// Hands a message to several targets, a copy each.
@@ -227,7 +230,7 @@ impl Publisher {
         for at in 0..self.targets.len() {
             let pipe = self.targets[at];
             if !pipes.try_publish(pipe, message) {
-                self.no_room(pipes, pipe, || message.clone());
+                self.no_room(pipes, pipe, message);
             }
         }
     }
@@ -238,8 +241,8 @@ impl Pattern for Publisher {
         match event {
             PipeEvent::Attached => self.subscribers.attach(pipe),
             PipeEvent::LinkUp => {
-                if let Some(welcome) = self.modes.welcome.clone()
-                    && pipes.try_send(pipe, Packet::Message(welcome)).is_err()
+                if let Some(mut welcome) = self.modes.welcome.clone()
+                    && !pipes.try_send(pipe, &mut welcome)
                 {
                     pipes.count_drop(Some(pipe), DropReason::Watermark);
                 }
@@ -257,37 +260,34 @@ impl Pattern for Publisher {
         }
     }
 
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
         self.choose(message.first());
         if self.modes.no_drop && !self.all_caught_up(pipes) {
-            return Err(SendRefusal {
-                message,
-                why: Refusal::WouldBlock,
-            });
+            return Err(Refusal::WouldBlock);
         }
         if self.modes.last_value {
             self.upstream.last = None;
         }
         // The only target gets the message itself, and no copy of it is made on the way.
         if let [only] = self.targets[..] {
-            if let Err(packet) = pipes.try_send(only, Packet::Message(message)) {
-                self.no_room(pipes, only, || {
-                    SendRefusal::of(packet, Refusal::WouldBlock).message
-                });
+            if !pipes.try_send(only, message) {
+                self.no_room(pipes, only, message);
             }
         } else {
-            self.spread(pipes, &message);
+            self.spread(pipes, message);
         }
         Ok(())
     }
 
-    fn try_recv(&mut self, _: &mut Pipes) -> Result<Message, RecvRefusal> {
+    fn try_recv(&mut self, _: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
         if !self.raw {
             return Err(RecvRefusal::State);
         }
-        self.upstream
+        *into = self
+            .upstream
             .pop(self.modes.manual)
-            .ok_or(RecvRefusal::Empty)
+            .ok_or(RecvRefusal::Empty)?;
+        Ok(())
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

@@ -9,16 +9,16 @@
 //! Not here: watermarks for subscriptions. A lost subscription would lose every later message, so a pipe never refuses
 //! one. Every subscription is passed on, also when the topic is not new: a publisher that wants to see each one can.
 
+use std::mem;
+
 use bytes::Bytes;
 
 use super::wire::{CANCEL, SUBSCRIBE};
 use crate::config::Options;
 use crate::message::{Frame, Message};
 use crate::pattern::ends::Inlet;
-use crate::pattern::{
-    Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pattern::{Control, ControlRefusal, Gauges, Pattern, PipeEvent, RecvRefusal, Refusal};
+use crate::pipe::{DropReason, PipeId, Pipes, Subscription};
 use crate::routing::{FanOut, LocalFilter};
 
 /// A subscriber.
@@ -66,28 +66,27 @@ impl Subscriber {
 
     fn subscribe(&mut self, pipes: &mut Pipes, topic: &Bytes) {
         self.filter.subscribe(topic);
-        self.tell(pipes, &Packet::Subscribe(topic.clone()));
+        self.tell(pipes, || Subscription::Add(topic.clone()));
     }
 
     /// False if there was no such subscription.
     fn unsubscribe(&mut self, pipes: &mut Pipes, topic: &Bytes) -> bool {
         let last = self.filter.unsubscribe(topic);
         if last == Some(true) || self.verbose_unsubscribe {
-            self.tell(pipes, &Packet::Cancel(topic.clone()));
+            self.tell(pipes, || Subscription::Cancel(topic.clone()));
         }
         last.is_some()
     }
 
-    /// Sends to every publisher; messages are dropped where there is no room.
-    fn tell(&self, pipes: &mut Pipes, packet: &Packet) {
+    /// Tells every publisher.
+    fn tell(&self, pipes: &mut Pipes, what: impl Fn() -> Subscription) {
         for &pipe in self.publishers.keys() {
-            if pipes.try_send(pipe, packet.clone()).is_err() {
-                pipes.count_drop(Some(pipe), DropReason::Watermark);
-            }
+            pipes.subscribe(pipe, what());
         }
     }
 
-    /// Takes the subscriptions out of a message of the user's; what is left is a message for the publishers.
+    /// Takes the subscriptions out of a message of the user's; what is left goes to every publisher, and is dropped
+    /// where there is no room.
     fn send_raw(&mut self, pipes: &mut Pipes, message: Message) {
         let mut inspect = true;
         let mut rest: Vec<Frame> = Vec::new();
@@ -106,7 +105,12 @@ impl Subscriber {
             }
         }
         if !rest.is_empty() {
-            self.tell(pipes, &Packet::Message(Message::from(rest)));
+            let message = Message::from(rest);
+            for &pipe in self.publishers.keys() {
+                if !pipes.try_publish(pipe, &message) {
+                    pipes.count_drop(Some(pipe), DropReason::Watermark);
+                }
+            }
         }
     }
 }
@@ -118,26 +122,22 @@ impl Pattern for Subscriber {
             PipeEvent::Attached => self.publishers.attach(pipe),
             PipeEvent::Detached => self.publishers.detach(pipe),
             PipeEvent::LinkUp => self.filter.for_each(|topic| {
-                // Never refused; a pipe without a link forgets it, and says LinkUp again.
-                let _ = pipes.try_send(pipe, Packet::Subscribe(Bytes::copy_from_slice(topic)));
+                pipes.subscribe(pipe, Subscription::Add(Bytes::copy_from_slice(topic)));
             }),
             PipeEvent::LinkDown | PipeEvent::Readable | PipeEvent::Writable => {}
         }
     }
 
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
         if !self.raw {
-            return Err(SendRefusal {
-                message,
-                why: Refusal::Invalid("a SUB socket cannot send"),
-            });
+            return Err(Refusal::Invalid("a SUB socket cannot send"));
         }
-        self.send_raw(pipes, message);
+        self.send_raw(pipes, mem::take(message));
         Ok(())
     }
 
     #[inline]
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
         let Subscriber {
             inlet,
             filter,
@@ -145,7 +145,7 @@ impl Pattern for Subscriber {
             invert,
             ..
         } = self;
-        inlet.next(pipes, |message| {
+        inlet.next(pipes, into, |message| {
             *raw || filter.matches(message.first()) != *invert
         })
     }

@@ -5,10 +5,8 @@
 use crate::config::Options;
 use crate::message::Message;
 use crate::pattern::ends::{Inlet, Outlet, Probe};
-use crate::pattern::{
-    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
-use crate::pipe::{Packet, PipeId, Pipes};
+use crate::pattern::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal};
+use crate::pipe::{PipeId, Pipes};
 
 /// Round robin out, fair queue in.
 pub(crate) struct Dealer {
@@ -35,16 +33,13 @@ impl Pattern for Dealer {
     }
 
     #[inline]
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
-        match self.outlet.send(pipes, Packet::Message(message)) {
-            Ok(_) => Ok(()),
-            Err(packet) => Err(SendRefusal::of(packet, Refusal::WouldBlock)),
-        }
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        self.outlet.send(pipes, message).map(|_| ())
     }
 
     #[inline]
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
-        self.inlet.next(pipes, |_| true)
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
+        self.inlet.next(pipes, into, |_| true)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

@@ -10,13 +10,12 @@
 //! Invariant: a requester that is named, here or in the backlog, is a pipe that still exists.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use crate::message::Message;
 use crate::pattern::ends::read_message;
-use crate::pattern::{
-    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pattern::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal};
+use crate::pipe::{DropReason, PipeId, Pipes};
 use crate::routing::{Envelope, FairQueue};
 
 /// Where a reply goes: the pipe, if it still exists, and the addresses behind it.
@@ -89,33 +88,27 @@ impl Pattern for Rep {
         }
     }
 
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
-        let Some(requester) = self.owing.take() else {
-            return Err(SendRefusal {
-                message,
-                why: Refusal::State,
-            });
-        };
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
+        let requester = self.owing.take().ok_or(Refusal::State)?;
         let Some(pipe) = requester.pipe else {
             pipes.count_drop(None, DropReason::Unroutable);
             return Ok(());
         };
-        if pipes
-            .try_send(pipe, Packet::Message(requester.envelope.wrap(message)))
-            .is_err()
-        {
+        let mut reply = requester.envelope.wrap(mem::take(message));
+        if !pipes.try_send(pipe, &mut reply) {
             pipes.count_drop(Some(pipe), DropReason::Watermark);
         }
         Ok(())
     }
 
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
         if self.owing.is_some() {
             return Err(RecvRefusal::State);
         }
         let (requester, body) = self.next(pipes).ok_or(RecvRefusal::Empty)?;
         self.owing = Some(requester);
-        Ok(body)
+        *into = body;
+        Ok(())
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

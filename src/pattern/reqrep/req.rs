@@ -12,10 +12,8 @@
 use crate::config::Options;
 use crate::message::{Frame, Message};
 use crate::pattern::ends::{Outlet, Probe, read_message};
-use crate::pattern::{
-    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pattern::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal};
+use crate::pipe::{DropReason, PipeId, Pipes};
 use crate::routing::FairQueue;
 
 /// Bytes of a request id.
@@ -142,18 +140,12 @@ impl Pattern for Req {
         }
     }
 
-    fn try_send(&mut self, pipes: &mut Pipes, mut message: Message) -> Result<(), SendRefusal> {
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
         if self.wait.is_some() && !self.relaxed {
-            return Err(SendRefusal {
-                message,
-                why: Refusal::State,
-            });
+            return Err(Refusal::State);
         }
         if !self.outlet.ready() {
-            return Err(SendRefusal {
-                message,
-                why: Refusal::WouldBlock,
-            });
+            return Err(Refusal::WouldBlock);
         }
         // Before the request leaves: from then on an answer may come at any moment.
         self.drain(pipes);
@@ -162,7 +154,7 @@ impl Pattern for Req {
         if let Some(id) = id {
             message.push_front(id.to_ne_bytes());
         }
-        match self.outlet.send(pipes, Packet::Message(message)) {
+        match self.outlet.send(pipes, message) {
             Ok(pipe) => {
                 if self.reply.take().is_some() {
                     pipes.count_drop(
@@ -177,24 +169,23 @@ impl Pattern for Req {
                 });
                 Ok(())
             }
-            Err(packet) => {
-                let mut refusal = SendRefusal::of(packet, Refusal::WouldBlock);
+            Err(refusal) => {
                 for _ in 0..1 + usize::from(id.is_some()) {
-                    refusal.message.pop_front();
+                    message.pop_front();
                 }
                 Err(refusal)
             }
         }
     }
 
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
         if self.wait.is_none() {
             return Err(RecvRefusal::State);
         }
         self.pump(pipes);
-        let reply = self.reply.take().ok_or(RecvRefusal::Empty)?;
+        *into = self.reply.take().ok_or(RecvRefusal::Empty)?;
         self.wait = None;
-        Ok(reply)
+        Ok(())
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

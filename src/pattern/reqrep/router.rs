@@ -15,10 +15,8 @@ use std::collections::VecDeque;
 use crate::config::{Options, RouterNotify};
 use crate::message::{Frame, Message};
 use crate::pattern::ends::{Probe, read_message};
-use crate::pattern::{
-    Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, SendRefusal,
-};
-use crate::pipe::{DropReason, Packet, PipeId, Pipes};
+use crate::pattern::{Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal};
+use crate::pipe::{DropReason, Got, PipeId, Pipes};
 use crate::routing::{FairQueue, PeerTable};
 
 /// What a pipe is to this socket.
@@ -189,17 +187,18 @@ impl Router {
         }
     }
 
-    fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
+    fn next(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
         if let Some(message) = self.backlog.pop_front() {
-            return Ok(message);
+            *into = message;
+            return Ok(());
         }
         while let Some(pipe) = self.fair.turn() {
-            match pipes.try_recv(pipe) {
-                Some(Packet::Message(mut message)) => {
+            match pipes.try_recv(pipe, into) {
+                Some(Got::Message) => {
                     self.fair.taken();
                     if let Some(id) = self.table.id(pipe) {
-                        message.push_front(id);
-                        return Ok(message);
+                        into.push_front(id);
+                        return Ok(());
                     }
                 }
                 Some(_) => pipes.count_drop(Some(pipe), DropReason::Ignored),
@@ -243,39 +242,35 @@ impl Pattern for Router {
         }
     }
 
-    fn try_send(&mut self, pipes: &mut Pipes, message: Message) -> Result<(), SendRefusal> {
+    fn try_send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<(), Refusal> {
         if !message.is_multipart() {
             pipes.count_drop(None, DropReason::Malformed);
             return Ok(());
         }
         let Some(pipe) = self.table.key(message.first()) else {
             if self.mandatory {
-                return Err(SendRefusal {
-                    message,
-                    why: Refusal::Unroutable,
-                });
+                return Err(Refusal::Unroutable);
             }
             pipes.count_drop(None, DropReason::Unroutable);
             return Ok(());
         };
-        let (id, Some(rest)) = message.split_first() else {
+        let Some(id) = message.pop_front() else {
             return Ok(());
         };
-        let Err(packet) = pipes.try_send(pipe, Packet::Message(rest)) else {
+        if pipes.try_send(pipe, message) {
             return Ok(());
-        };
+        }
         self.is_full(pipe);
         if self.mandatory {
-            let mut refusal = SendRefusal::of(packet, Refusal::WouldBlock);
-            refusal.message.push_front(id);
-            return Err(refusal);
+            message.push_front(id);
+            return Err(Refusal::WouldBlock);
         }
         pipes.count_drop(Some(pipe), DropReason::Watermark);
         Ok(())
     }
 
-    fn try_recv(&mut self, pipes: &mut Pipes) -> Result<Message, RecvRefusal> {
-        self.next(pipes)
+    fn try_recv(&mut self, pipes: &mut Pipes, into: &mut Message) -> Result<(), RecvRefusal> {
+        self.next(pipes, into)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {
@@ -283,7 +278,8 @@ impl Pattern for Router {
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
-        if let Ok(message) = self.next(pipes) {
+        let mut message = Message::new();
+        if self.next(pipes, &mut message).is_ok() {
             self.backlog.push_front(message);
         }
         !self.backlog.is_empty()

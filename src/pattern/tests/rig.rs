@@ -13,8 +13,8 @@ use crate::pattern::{
     Control, ControlRefusal, Pattern, PipeEvent, RecvRefusal, Refusal, new_pattern,
 };
 use crate::pipe::{
-    CloseCause, Depth, DropReason, Flush, Lane, LaneEvent, LaneIdle, Limits, Packet, PeerInfo,
-    Pipe, PipeId, Pipes,
+    CloseCause, Depth, DropReason, Flush, Got, Lane, LaneEvent, LaneIdle, Limits, Packet, PeerInfo,
+    Pipe, PipeId, Pipes, Subscription,
 };
 
 #[derive(Default)]
@@ -53,27 +53,31 @@ impl Wire {
 struct FakeLane(Wire);
 
 impl Lane for FakeLane {
-    fn try_send(&mut self, packet: Packet) -> Result<(), Packet> {
+    fn try_send(&mut self, message: &mut Message) -> bool {
         let mut state = self.0.0.lock().unwrap();
-        if !packet.is_control() {
-            match &mut state.room {
-                Some(0) => return Err(packet),
-                Some(room) => *room -= 1,
-                None => {}
-            }
+        match &mut state.room {
+            Some(0) => return false,
+            Some(room) => *room -= 1,
+            None => {}
         }
-        state.sent.push(packet);
-        Ok(())
+        state.sent.push(Packet::Message(std::mem::take(message)));
+        true
     }
 
-    fn try_recv(&mut self) -> Result<Packet, LaneIdle> {
-        self.0
-            .0
-            .lock()
-            .unwrap()
-            .incoming
-            .pop_front()
-            .ok_or(LaneIdle::Empty)
+    fn subscribe(&mut self, subscription: Subscription) {
+        let packet = Packet::Subscription(subscription);
+        self.0.0.lock().unwrap().sent.push(packet);
+    }
+
+    fn try_recv(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
+        match self.0.0.lock().unwrap().incoming.pop_front() {
+            Some(Packet::Message(message)) => {
+                *into = message;
+                Ok(Got::Message)
+            }
+            Some(Packet::Subscription(subscription)) => Ok(Got::Subscription(subscription)),
+            None => Err(LaneIdle::Empty),
+        }
     }
 
     fn flush(&mut self) -> Flush {
@@ -105,11 +109,11 @@ pub(super) fn msg(frames: &[&'static str]) -> Message {
 }
 
 pub(super) fn subscribe(topic: &'static str) -> Packet {
-    Packet::Subscribe(Bytes::from_static(topic.as_bytes()))
+    Packet::Subscription(Subscription::Add(Bytes::from_static(topic.as_bytes())))
 }
 
 pub(super) fn cancel(topic: &'static str) -> Packet {
-    Packet::Cancel(Bytes::from_static(topic.as_bytes()))
+    Packet::Subscription(Subscription::Cancel(Bytes::from_static(topic.as_bytes())))
 }
 
 impl Rig {
@@ -207,12 +211,15 @@ impl Rig {
     }
 
     pub(super) fn send(&mut self, message: impl Into<Message>) -> Result<(), (Refusal, Message)> {
-        let refused = self.pattern.try_send(&mut self.pipes, message.into());
-        refused.map_err(|refusal| (refusal.why, refusal.message))
+        let mut message = message.into();
+        let sent = self.pattern.try_send(&mut self.pipes, &mut message);
+        sent.map_err(|why| (why, message))
     }
 
     pub(super) fn recv(&mut self) -> Result<Message, RecvRefusal> {
-        self.pattern.try_recv(&mut self.pipes)
+        let mut message = Message::new();
+        self.pattern.try_recv(&mut self.pipes, &mut message)?;
+        Ok(message)
     }
 
     /// Everything there is to receive.

@@ -19,8 +19,8 @@ use super::sleeper::Sleeper;
 use super::spinning::Looking;
 use super::state::State;
 use crate::message::Message;
-use crate::pattern::{RecvRefusal, Refusal, SendRefusal};
-use crate::socket::error::{RecvError, SendError, SendErrorKind};
+use crate::pattern::{RecvRefusal, Refusal};
+use crate::socket::error::{RecvError, SendErrorKind};
 
 /// What a poller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +69,13 @@ pub(crate) struct Slot<'a> {
     looking: Looking,
 }
 
-fn refused(refusal: SendRefusal) -> SendError {
-    let kind = match refusal.why {
+fn refused(refusal: Refusal) -> SendErrorKind {
+    match refusal {
         Refusal::WouldBlock => SendErrorKind::WouldBlock,
         Refusal::State => SendErrorKind::State,
         Refusal::Unroutable => SendErrorKind::Unroutable,
         Refusal::Invalid(why) => SendErrorKind::Invalid(why),
-    };
-    SendError::new(kind, refusal.message)
+    }
 }
 
 fn not_received(refusal: RecvRefusal) -> RecvError {
@@ -87,12 +86,12 @@ fn not_received(refusal: RecvRefusal) -> RecvError {
 }
 
 impl Core {
-    /// Hands the message over, or gives it back; does not wait.
+    /// Takes the message and leaves anything in its place, or refuses it, and it stays; does not wait.
     #[inline]
-    pub(crate) fn try_send(&self, message: Message) -> Result<(), SendError> {
+    pub(crate) fn try_send(&self, message: &mut Message) -> Result<(), SendErrorKind> {
         let mut state = self.lock();
         if state.closed {
-            return Err(SendError::new(SendErrorKind::Closed, message));
+            return Err(SendErrorKind::Closed);
         }
         match state.send(&self.signal, message) {
             Ok(()) => {
@@ -104,7 +103,7 @@ impl Core {
                 }
                 Ok(())
             }
-            Err(refusal) => self.send_again(state, refusal),
+            Err(refusal) => self.send_again(state, message, refusal),
         }
     }
 
@@ -113,45 +112,61 @@ impl Core {
     fn send_again(
         &self,
         mut state: parking_lot::MutexGuard<'_, State>,
-        refusal: SendRefusal,
-    ) -> Result<(), SendError> {
-        if refusal.why != Refusal::WouldBlock {
+        message: &mut Message,
+        refusal: Refusal,
+    ) -> Result<(), SendErrorKind> {
+        if refusal != Refusal::WouldBlock {
             self.finish(state);
             return Err(refused(refusal));
         }
         state.flush_dirty(&self.signal);
         state.look_around(&self.signal);
-        let result = state.send(&self.signal, refusal.message);
+        let result = state.send(&self.signal, message);
         self.memory.forget_copies();
         state.before_wait(&self.signal);
         self.finish(state);
         result.map_err(refused)
     }
 
-    /// The next message that is known of; asks the kernel only if none is.
+    /// Puts the next message that is known of into `into`; asks the kernel only if none is.
     #[inline]
-    pub(crate) fn try_recv(&self) -> Result<Message, RecvError> {
+    pub(crate) fn try_recv(&self, into: &mut Message) -> Result<(), RecvError> {
+        match self.recv_known(into) {
+            Err(RecvError::WouldBlock) => self.recv_again(self.lock(), into),
+            done => done,
+        }
+    }
+
+    /// Puts the next message that is known of into `into`: the first try of one who is going to wait.
+    #[inline]
+    pub(crate) fn recv_known(&self, into: &mut Message) -> Result<(), RecvError> {
         let mut state = self.lock();
         if state.closed {
             return Err(RecvError::Closed);
         }
-        match state.recv_known(&self.signal) {
-            Ok(message) => {
+        match state.recv_known(&self.signal, into) {
+            Ok(()) => {
                 self.used_up(&mut state);
                 self.finish(state);
-                Ok(message)
+                Ok(())
             }
-            Err(RecvRefusal::Empty) => self.recv_again(state),
-            Err(refusal) => Err(not_received(refusal)),
+            Err(refusal) => {
+                self.finish(state);
+                Err(not_received(refusal))
+            }
         }
     }
 
     fn recv_again(
         &self,
         mut state: parking_lot::MutexGuard<'_, State>,
-    ) -> Result<Message, RecvError> {
+        into: &mut Message,
+    ) -> Result<(), RecvError> {
+        if state.closed {
+            return Err(RecvError::Closed);
+        }
         state.before_wait(&self.signal);
-        let result = state.recv_looking(&self.signal);
+        let result = state.recv_looking(&self.signal, into);
         if result.is_ok() {
             self.used_up(&mut state);
         }
@@ -192,8 +207,9 @@ impl Core {
         let mut count = 0;
         let mut last = RecvRefusal::Empty;
         while count < max {
-            match state.recv_known(&self.signal) {
-                Ok(message) => into.push(message),
+            let mut message = Message::new();
+            match state.recv_known(&self.signal, &mut message) {
+                Ok(()) => into.push(message),
                 Err(refusal) => {
                     last = refusal;
                     break;
@@ -209,32 +225,35 @@ impl Core {
         if last == RecvRefusal::State {
             return Err(RecvError::State);
         }
-        let first = self.recv_again(state)?;
+        let mut first = Message::new();
+        self.recv_again(state, &mut first)?;
         into.push(first);
         Ok(1)
     }
 
     /// As many of the messages as there is room for, under one lock; the iterator is not advanced past
-    /// one that was refused, which is returned.
+    /// one that was refused, which is in `at_hand`.
     pub(crate) fn try_send_many(
         &self,
         messages: &mut dyn Iterator<Item = Message>,
-    ) -> (usize, Result<(), SendError>) {
+        at_hand: &mut Message,
+    ) -> (usize, Result<(), SendErrorKind>) {
         let mut count = 0;
         let mut state = self.lock();
         let result = loop {
-            let Some(message) = messages.next() else {
-                break Ok(());
-            };
-            if state.closed {
-                break Err(SendError::new(SendErrorKind::Closed, message));
+            match messages.next() {
+                Some(message) => *at_hand = message,
+                None => break Ok(()),
             }
-            match state.send(&self.signal, message) {
+            if state.closed {
+                break Err(SendErrorKind::Closed);
+            }
+            match state.send(&self.signal, at_hand) {
                 Ok(()) => count += 1,
-                Err(refusal) if refusal.why == Refusal::WouldBlock => {
+                Err(Refusal::WouldBlock) => {
                     state.flush_dirty(&self.signal);
                     state.look_around(&self.signal);
-                    match state.send(&self.signal, refusal.message) {
+                    match state.send(&self.signal, at_hand) {
                         Ok(()) => count += 1,
                         Err(refusal) => break Err(refused(refusal)),
                     }
@@ -296,15 +315,17 @@ impl Core {
         armed
     }
 
-    /// Receives, or registers the task. `slot` lives as long as the caller's future.
+    /// Receives, or registers the task, for one who has just tried. `slot` lives as long as the caller's future.
     pub(crate) fn poll_recv<'a>(
         &'a self,
         cx: &mut Context<'_>,
         slot: &mut Slot<'a>,
-    ) -> Poll<Result<Message, RecvError>> {
+        into: &mut Message,
+    ) -> Poll<Result<(), RecvError>> {
         loop {
-            match self.try_recv() {
-                Err(RecvError::WouldBlock) => ready!(self.poll_wait(cx, slot, Direction::Recv)),
+            ready!(self.poll_wait(cx, slot, Direction::Recv));
+            match self.try_recv(into) {
+                Err(RecvError::WouldBlock) => {}
                 done => {
                     slot.waiting = None;
                     self.pass_on(Interest::READABLE);
@@ -314,19 +335,17 @@ impl Core {
         }
     }
 
-    /// Sends what is in `left`, or registers the task. Leaves `None` there once it is sent.
+    /// Sends the message, or registers the task, for one who has just tried.
     pub(crate) fn poll_send<'a>(
         &'a self,
         cx: &mut Context<'_>,
         slot: &mut Slot<'a>,
-        left: &mut Option<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        while let Some(message) = left.take() {
+        message: &mut Message,
+    ) -> Poll<Result<(), SendErrorKind>> {
+        loop {
+            ready!(self.poll_wait(cx, slot, Direction::Send));
             match self.try_send(message) {
-                Err(error) if error.kind() == SendErrorKind::WouldBlock => {
-                    *left = Some(error.into_message());
-                    ready!(self.poll_wait(cx, slot, Direction::Send));
-                }
+                Err(SendErrorKind::WouldBlock) => {}
                 done => {
                     slot.waiting = None;
                     self.pass_on(Interest::WRITABLE);
@@ -334,7 +353,6 @@ impl Core {
                 }
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Counts calls; `true` once in so many.
@@ -363,7 +381,7 @@ impl Core {
         direction: Direction,
     ) -> Poll<()> {
         let Some(waiting) = &mut slot.waiting else {
-            if !ready!(self.poll_spin(cx, &mut slot.looking)) {
+            if !ready!(self.poll_spin(cx, direction, &mut slot.looking)) {
                 slot.waiting = Some(self.signal.wait(direction));
             }
             return Poll::Ready(());
@@ -376,17 +394,19 @@ impl Core {
         Poll::Ready(())
     }
 
-    /// Waits in this thread until `attempt` has an answer or the time is over. `None` is for ever.
+    /// Waits in this thread until `attempt`, which has just failed, has an answer or the time is over. `None` is for
+    /// ever.
     pub(crate) fn block_on<T>(
         &self,
-        interest: Interest,
+        direction: Direction,
         deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Option<T>,
     ) -> Result<T, WaitError> {
-        if let Some(done) = attempt() {
-            return Ok(done);
-        }
-        while self.spin(deadline) {
+        let interest = match direction {
+            Direction::Recv => Interest::READABLE,
+            Direction::Send => Interest::WRITABLE,
+        };
+        while self.spin(direction, deadline) {
             if let Some(done) = attempt() {
                 self.pass_on(interest);
                 return Ok(done);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::base::Core;
 use super::state::State;
 use crate::config::SocketKind;
+use crate::message::Message;
 use crate::pipe::{DropReason, LaneEvent};
 use crate::socket::hosted::LingerReport;
 
@@ -106,7 +107,7 @@ impl State {
     fn discard(&mut self, signal: &super::signal::Signal) -> bool {
         self.look(signal);
         for id in self.pipes.ids() {
-            while self.pipes.try_recv(id).is_some() {}
+            while self.pipes.try_recv(id, &mut Message::new()).is_some() {}
         }
         self.glance(signal, true);
         while let Some((id, _)) = self.next_closed() {

@@ -11,7 +11,7 @@ use super::state::State;
 use crate::config::{Options, SocketKind};
 use crate::message::{Frame, Message};
 use crate::pattern::PipeEvent;
-use crate::pipe::{CloseCause, CloseKind, Packet, PeerInfo, Pipe, PipeId};
+use crate::pipe::{CloseCause, CloseKind, DropReason, PeerInfo, Pipe, PipeId};
 use crate::session::{Arrival, Line, LinkOwner, MonitorEvent, MonitorKind};
 use crate::transport::{Link, Memory, SharedState};
 
@@ -113,9 +113,10 @@ pub(super) fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce
         .pattern
         .on_event(&mut state.pipes, id, PipeEvent::LinkUp);
     if let Some(hello) = hello {
-        let _ = state
-            .pipes
-            .try_send(id, Packet::Message(Message::from(Frame::from(hello))));
+        let mut hello = Message::from(Frame::from(hello));
+        if !state.pipes.try_send(id, &mut hello) {
+            state.pipes.count_drop(Some(id), DropReason::Watermark);
+        }
     }
     state
         .pattern

@@ -25,5 +25,6 @@ mod watch;
 pub(crate) use base::Core;
 pub use calls::Interest;
 pub(crate) use calls::{Slot, WaitError, sleep};
+pub(crate) use signal::Direction;
 pub(crate) use sleeper::Sleeper;
 pub use stats::{PeerStats, SocketStats};

@@ -1,13 +1,23 @@
-//! Looking for a while before sleeping, on links over shared memory.
+//! Looking for a while before sleeping.
+//!
+//! ```text
+//!   shared memory    a glance at what the peer has written          some nanoseconds
+//!   in process       a flag that the peer raises                    some nanoseconds
+//!   byte streams     the kernel is asked                            a system call, some tenths of a microsecond
+//! ```
 //!
 //! A blocking call looks in a loop and gives the processor away in between, in case the peer waits for it. An async
-//! call looks for a moment and lets its runtime run other tasks in between.
+//! call looks for a moment and lets its runtime run other tasks in between; in a runtime with several threads it looks
+//! for a shorter while and in one go, because a task that yields there wakes another thread to take it over.
 
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use super::base::Core;
+use super::signal::Direction;
 use super::state::State;
 use crate::config::Spin;
 
@@ -15,12 +25,16 @@ use crate::config::Spin;
 const LOOKS: u32 = 16;
 /// After so long a look the peer may be waiting for our processor.
 const YIELD_AFTER: Duration = Duration::from_nanos(500);
+/// The longest that a thread of a runtime is kept from its other tasks.
+const IN_ONE_GO: Duration = Duration::from_micros(10);
 
 /// How far one async call is with looking.
 #[derive(Debug, Default)]
 pub(crate) enum Looking {
     #[default]
     NotYet,
+    /// Other tasks had their turn, which may be all that was missing; so long afterwards may be looked on.
+    Yielded(Duration),
     /// Since the first time, until the second.
     Between(Instant, Instant),
     /// Enough was looked.
@@ -35,8 +49,13 @@ enum Round {
 
 impl State {
     /// How long this wait may begin with looking; zero for not at all.
-    fn may_spin(&mut self) -> Duration {
-        if !self.pipes.anyone_awake() {
+    fn may_spin(&mut self, direction: Direction) -> Duration {
+        // Room in a stream is worth a sleep: the kernel tells of it when much of it is free.
+        let hopeful = match direction {
+            Direction::Recv => self.pipes.len() > 0,
+            Direction::Send => self.pipes.anyone_awake() || !self.streams,
+        };
+        if !hopeful {
             return Duration::ZERO;
         }
         match self.options.spin {
@@ -49,15 +68,28 @@ impl State {
 
 impl Core {
     /// Looks for as long as it seems worthwhile, in this thread; `true` if something turned up.
-    pub(super) fn spin(&self, deadline: Option<Instant>) -> bool {
-        let budget = self.lock().may_spin();
+    pub(super) fn spin(&self, direction: Direction, deadline: Option<Instant>) -> bool {
+        let mut state = self.lock();
+        state.before_wait(&self.signal);
+        let budget = state.may_spin(direction);
+        if !budget.is_zero() {
+            self.lease(&mut state);
+            if let Some(watch) = &mut state.watch {
+                watch.by_thread();
+            }
+        }
+        self.finish(state);
         if budget.is_zero() {
             return false;
         }
         let start = Instant::now();
         let end = deadline.map_or(start + budget, |deadline| deadline.min(start + budget));
+        self.look_until(direction, start, end)
+    }
+
+    fn look_until(&self, direction: Direction, start: Instant, end: Instant) -> bool {
         loop {
-            if matches!(self.look_some(), Round::Found) {
+            if matches!(self.look_some(direction, LOOKS), Round::Found) {
                 return true;
             }
             let now = Instant::now();
@@ -72,22 +104,42 @@ impl Core {
     }
 
     /// As [`spin`](Self::spin) for a task, which is polled again at once while it is `Pending`.
-    pub(super) fn poll_spin(&self, cx: &mut Context<'_>, looking: &mut Looking) -> Poll<bool> {
+    pub(super) fn poll_spin(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        looking: &mut Looking,
+    ) -> Poll<bool> {
         let (start, end) = match looking {
             Looking::Over => return Poll::Ready(false),
-            Looking::Between(start, end) => (*start, *end),
             Looking::NotYet => {
-                let budget = self.lock().may_spin();
-                let start = Instant::now();
-                (start, start + budget)
+                let budget = self.begin_looking(direction);
+                if budget.is_zero() {
+                    *looking = Looking::Over;
+                    return Poll::Ready(false);
+                }
+                if on_several_threads() {
+                    *looking = Looking::Over;
+                    let start = Instant::now();
+                    let end = start + budget.min(IN_ONE_GO);
+                    return Poll::Ready(self.look_until(direction, start, end));
+                }
+                *looking = Looking::Yielded(budget);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
+            Looking::Yielded(budget) => {
+                if matches!(self.look_some(direction, 1), Round::Found) {
+                    *looking = Looking::NotYet;
+                    return Poll::Ready(true);
+                }
+                let start = Instant::now();
+                (start, start + *budget)
+            }
+            Looking::Between(start, end) => (*start, *end),
         };
-        if start == end {
-            *looking = Looking::Over;
-            return Poll::Ready(false);
-        }
         *looking = Looking::Between(start, end);
-        if matches!(self.look_some(), Round::Found) {
+        if matches!(self.look_some(direction, LOOKS), Round::Found) {
             *looking = Looking::NotYet;
             return Poll::Ready(true);
         }
@@ -104,17 +156,48 @@ impl Core {
         Poll::Pending
     }
 
-    fn look_some(&self) -> Round {
-        for _ in 0..LOOKS {
+    /// How long a task may look, if at all.
+    fn begin_looking(&self, direction: Direction) -> Duration {
+        let mut state = self.lock();
+        state.before_wait(&self.signal);
+        let budget = state.may_spin(direction);
+        if !budget.is_zero() {
+            self.lease(&mut state);
+            if let Some(watch) = &mut state.watch {
+                watch.leave_background();
+            }
+        }
+        self.finish(state);
+        budget
+    }
+
+    fn look_some(&self, direction: Direction, looks: u32) -> Round {
+        for look in 0..looks {
             let mut state = self.lock();
-            if state.closed || self.signal.has_inbox() || state.glance(&self.signal, false) {
+            let mut found =
+                state.closed || self.signal.has_inbox() || state.glance(&self.signal, false);
+            // A system call takes as long as the other looks together.
+            let streams = state.streams && direction == Direction::Recv;
+            let last = look + 1 == looks || streams && !state.pipes.anyone_awake();
+            if !found && streams && last {
+                found = state.probe(&self.signal);
+            }
+            if found {
                 state.spinner.hit();
                 self.finish(state);
                 return Round::Found;
             }
             drop(state);
+            if last {
+                break;
+            }
             std::hint::spin_loop();
         }
         Round::Nothing
     }
+}
+
+fn on_several_threads() -> bool {
+    Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() != RuntimeFlavor::CurrentThread)
 }

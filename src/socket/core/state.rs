@@ -16,9 +16,9 @@ use super::spin::{Spinner, auto_budget};
 use super::watch::{Ready, Watch};
 use crate::config::{Endpoint, Options, SocketKind};
 use crate::message::Message;
-use crate::pattern::{Pattern, PipeEvent, RecvRefusal, SendRefusal};
+use crate::pattern::{Pattern, PipeEvent, RecvRefusal, Refusal};
 use crate::pipe::{
-    CloseCause, CloseKind, Counters, Flush, Glance, LaneEvent, Limits, Pipe, PipeId, Pipes,
+    CloseCause, CloseKind, Counters, Flush, Glance, Lane, LaneEvent, Limits, Pipe, PipeId, Pipes,
 };
 use crate::session::Line;
 use crate::socket::background::Background;
@@ -155,7 +155,11 @@ impl State {
 
     /// One receive without asking the kernel what is ready, unless it is time to.
     #[inline]
-    pub(super) fn recv_known(&mut self, signal: &Signal) -> Result<Message, RecvRefusal> {
+    pub(super) fn recv_known(
+        &mut self,
+        signal: &Signal,
+        into: &mut Message,
+    ) -> Result<(), RecvRefusal> {
         self.used = true;
         if signal.has_inbox() {
             self.sort_inbox(signal);
@@ -164,22 +168,26 @@ impl State {
         if self.since_look >= LOOK_EVERY && self.pipes.len() > 1 {
             self.look(signal);
         }
-        self.pattern.try_recv(&mut self.pipes)
+        self.pattern.try_recv(&mut self.pipes, into)
     }
 
     /// One receive that has looked everywhere.
-    pub(super) fn recv_looking(&mut self, signal: &Signal) -> Result<Message, RecvRefusal> {
-        let first = self.recv_known(signal);
+    pub(super) fn recv_looking(
+        &mut self,
+        signal: &Signal,
+        into: &mut Message,
+    ) -> Result<(), RecvRefusal> {
+        let first = self.recv_known(signal, into);
         if !matches!(first, Err(RecvRefusal::Empty)) {
             return first;
         }
         self.look_around(signal);
-        self.pattern.try_recv(&mut self.pipes)
+        self.pattern.try_recv(&mut self.pipes, into)
     }
 
-    /// One send; a refusal has looked everywhere for room.
+    /// One send; a refused message stays where it is.
     #[inline]
-    pub(super) fn send(&mut self, signal: &Signal, message: Message) -> Result<(), SendRefusal> {
+    pub(super) fn send(&mut self, signal: &Signal, message: &mut Message) -> Result<(), Refusal> {
         if signal.has_inbox() {
             self.sort_inbox(signal);
         }
@@ -244,17 +252,39 @@ impl State {
     /// The kernel first: a look takes the event away that in-process peers wake threads with, so what they
     /// have posted must be read after it.
     pub(super) fn look(&mut self, signal: &Signal) {
-        self.since_look = 0;
-        if let Some(watch) = &mut self.watch {
-            let mut ready = std::mem::take(&mut self.ready);
-            while watch.look(&mut ready) {}
-            for event in ready.drain(..) {
-                self.on_ready(event, signal);
-            }
-            self.ready = ready;
-        }
+        self.ask_kernel(signal);
         self.sort_inbox(signal);
         self.glance(signal, false);
+    }
+
+    /// Asks the kernel what is ready, and acts on it; `true` if something is.
+    fn ask_kernel(&mut self, signal: &Signal) -> bool {
+        self.since_look = 0;
+        let Some(watch) = &mut self.watch else {
+            return false;
+        };
+        let mut ready = std::mem::take(&mut self.ready);
+        while watch.look(&mut ready) {}
+        let found = !ready.is_empty();
+        for event in ready.drain(..) {
+            self.on_ready(event, signal);
+        }
+        self.ready = ready;
+        found
+    }
+
+    /// Asks the kernel whether something has arrived, as somebody does who does not want to sleep: an only peer's
+    /// stream is read, which saves asking first.
+    pub(super) fn probe(&mut self, signal: &Signal) -> bool {
+        let Some(id) = self.pipes.only() else {
+            return self.ask_kernel(signal);
+        };
+        let lane = self.pipes.get_mut(id).and_then(Pipe::lane_mut);
+        let found = lane.is_some_and(Lane::probe);
+        if found {
+            self.tell_readable(id, false, signal);
+        }
+        found
     }
 
     /// As [`look`](Self::look), but asks the kernel only if it has to tell something, or now and then.
@@ -403,7 +433,7 @@ impl State {
 
     /// Nothing is to be received on a PUSH socket, so nothing may pile up there.
     fn discard_inbound(&mut self, id: PipeId) {
-        while self.pipes.try_recv(id).is_some() {
+        while self.pipes.try_recv(id, &mut Message::new()).is_some() {
             self.pipes
                 .count_drop(Some(id), crate::pipe::DropReason::Ignored);
         }

@@ -117,6 +117,14 @@ impl Watch {
         }
     }
 
+    /// As [`by_caller`](Self::by_caller), if the context's thread is woken by each event so far.
+    pub(super) fn leave_background(&mut self) {
+        let background = self.background.id();
+        if matches!(&self.watcher, Watcher::Runtime(id, _) if *id == background) {
+            self.by_caller();
+        }
+    }
+
     /// Lets the context's thread watch.
     pub(super) fn by_background(&mut self) -> bool {
         let handle = self.background.clone();

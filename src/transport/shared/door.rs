@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{SharedLane, SharedParts};
 use crate::config::PoolExhausted;
 use crate::message::{Frame, Message};
-use crate::pipe::{CloseKind, Flush, Lane, LaneEvent, LaneIdle, Limits, Packet};
+use crate::pipe::{CloseKind, Flush, Got, Lane, LaneEvent, LaneIdle, Limits, Subscription};
 use crate::shm::{
     Bell, Channel, PeerPool, PeerSegment, Pool, RecordKind, SEGMENT_HEAD, Segment, Signal,
     record_len, scribble, ticket,
@@ -131,22 +131,20 @@ impl SharedSide {
             _ => Frame::from(vec![*len as u8; *len]),
         };
         let frames: Vec<Frame> = lens.iter().map(frame).collect();
-        let message = Message::from_frames(frames);
-        self.lane.try_send(Packet::Message(message)).is_ok()
+        self.lane.try_send(&mut Message::from_frames(frames))
     }
 
     /// Subscribes.
     pub fn subscribe(&mut self, len: usize) {
-        let _ = self.lane.try_send(Packet::Subscribe(vec![7; len].into()));
+        self.lane.subscribe(Subscription::Add(vec![7; len].into()));
     }
 
     /// Takes the next packet.
     pub fn receive(&mut self) -> SharedGot {
-        match self.lane.try_recv() {
-            Ok(Packet::Message(message)) => SharedGot::Message(message),
-            Ok(Packet::Subscribe(topic) | Packet::Cancel(topic)) => {
-                SharedGot::Topic(topic.to_vec())
-            }
+        let mut message = Message::new();
+        match self.lane.try_recv(&mut message) {
+            Ok(Got::Message) => SharedGot::Message(message),
+            Ok(Got::Subscription(subscription)) => SharedGot::Topic(subscription.topic().to_vec()),
             Err(LaneIdle::Empty) => SharedGot::Nothing,
             Err(LaneIdle::Closed(cause)) => {
                 SharedGot::Closed(cause.kind == CloseKind::Protocol, cause.detail.to_string())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::message::{Frame, Message};
-use crate::pipe::Packet;
+use crate::pipe::{Got, Packet, Subscription};
 use crate::shm::{
     Consumer, PeerPool, Record, RecordKind, Returner, View, Violation, record_len, ticket,
 };
@@ -56,8 +56,6 @@ impl fmt::Display for Fault {
 
 /// Why there is no packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-// A word wide, for the sake of the packet that could be in its place; see `message/frame.rs`.
-#[repr(u64)]
 pub(super) enum Nothing {
     /// Nothing more was published.
     Now,
@@ -113,16 +111,22 @@ impl Incoming {
 
     /// The next packet. Look at `ring_due` afterwards.
     #[inline]
-    pub(super) fn take(&mut self) -> Result<Packet, Nothing> {
+    pub(super) fn take(&mut self, into: &mut Message) -> Result<Got, Nothing> {
         match self.rx.next() {
             Ok(Some(record)) if self.is_message(record) => {
-                let frame = self.read(record);
+                *into = Message::from(self.read(record));
                 self.rx.taken.count(record.len);
                 self.consume(record);
-                Ok(Packet::Message(Message::from(frame)))
+                Ok(Got::Message)
             }
-            Ok(_) => self.take_parts(),
-            Err(violation) => self.fail(violation),
+            Ok(_) => match self.take_parts()? {
+                Packet::Message(message) => {
+                    *into = message;
+                    Ok(Got::Message)
+                }
+                Packet::Subscription(subscription) => Ok(Got::Subscription(subscription)),
+            },
+            Err(violation) => Err(self.fail(violation)),
         }
     }
 
@@ -151,9 +155,9 @@ impl Incoming {
     }
 
     #[cold]
-    fn fail(&mut self, fault: impl Into<Fault>) -> Result<Packet, Nothing> {
+    fn fail(&mut self, fault: impl Into<Fault>) -> Nothing {
         self.fault.get_or_insert(fault.into());
-        Err(Nothing::Ever)
+        Nothing::Ever
     }
 
     /// A packet of several records, a subscription, or none at all.
@@ -176,7 +180,7 @@ impl Incoming {
             match part {
                 Ok(Some(packet)) => return Ok(packet),
                 Ok(None) => {}
-                Err(fault) => return self.fail(fault),
+                Err(fault) => return Err(self.fail(fault)),
             }
         }
     }
@@ -210,8 +214,14 @@ impl Incoming {
                 let frame = self.chunk(record)?;
                 Ok(self.add_frame(frame, record.more)?)
             }
-            RecordKind::Subscribe => Ok(Some(Packet::Subscribe(self.topic(record)?))),
-            RecordKind::Cancel => Ok(Some(Packet::Cancel(self.topic(record)?))),
+            RecordKind::Subscribe => {
+                let topic = self.topic(record)?;
+                Ok(Some(Packet::Subscription(Subscription::Add(topic))))
+            }
+            RecordKind::Cancel => {
+                let topic = self.topic(record)?;
+                Ok(Some(Packet::Subscription(Subscription::Cancel(topic))))
+            }
         }
     }
 

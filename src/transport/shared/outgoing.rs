@@ -19,7 +19,7 @@ use super::incoming::PLACE_LEN;
 use super::lent::Lent;
 use crate::config::PoolExhausted;
 use crate::message::{Frame, Message};
-use crate::pipe::{Depth, Flush, Limits, Packet};
+use crate::pipe::{Depth, Flush, Limits, Packet, Subscription};
 use crate::shm::{Bell, Place, Producer, RecordKind, Tally, Violation, record_len};
 use crate::transport::memory::Memory;
 
@@ -289,8 +289,8 @@ impl Outgoing {
     fn put(&mut self, packet: &Packet) -> Result<Put, Violation> {
         let (kind, topic) = match packet {
             Packet::Message(message) => return self.put_message(message),
-            Packet::Subscribe(topic) => (RecordKind::Subscribe, topic),
-            Packet::Cancel(topic) => (RecordKind::Cancel, topic),
+            Packet::Subscription(Subscription::Add(topic)) => (RecordKind::Subscribe, topic),
+            Packet::Subscription(Subscription::Cancel(topic)) => (RecordKind::Cancel, topic),
         };
         match self.room_for(record_len(topic.len()))? {
             Put::Done => self.tx.put(kind, false, topic),
@@ -418,8 +418,12 @@ impl Outgoing {
                         cut.frame + 1 < frames.len(),
                     )
                 }
-                Packet::Subscribe(topic) => (RecordKind::Subscribe, topic, false),
-                Packet::Cancel(topic) => (RecordKind::Cancel, topic, false),
+                Packet::Subscription(Subscription::Add(topic)) => {
+                    (RecordKind::Subscribe, topic, false)
+                }
+                Packet::Subscription(Subscription::Cancel(topic)) => {
+                    (RecordKind::Cancel, topic, false)
+                }
             };
             let rest = &bytes[cut.offset..];
             let piece = &rest[..rest.len().min(most)];
