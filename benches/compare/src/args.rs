@@ -3,26 +3,54 @@
 use std::path::PathBuf;
 
 use crate::Outcome;
+use crate::cells::Cell;
+use crate::peers::About;
 
 pub const HELP: &str = "\
-taipan beside its peers: the same messages, two processes, one run, interleaved.
+taipan beside its peers: the same messages over inproc, ipc and tcp, in one run, interleaved.
 
-  taipan-compare [--quick] [--rounds N] [--filter TEXT] [--json FILE] [--list]
+  taipan-compare [--quick | --all] [--rounds N] [--millis N] [--filter TEXT] [--json FILE] [--html FILE]
+  taipan-compare --from FILE.json [--html FILE]
 
-  --quick        the headline cells only, half the messages, 3 rounds unless said otherwise
-  --rounds N     repetitions of each cell (default 5)
-  --filter TEXT  only cells and peers with all words of TEXT in their names, as in --filter \"rtt omq\"
-  --json FILE    everything that was measured, every repetition of it
-  --list         what there is, and who lacks what
-  --smoke        a few messages once: proves that everything runs; the figures mean nothing";
+which cells
+  (nothing)      all shapes and transports at 64 bytes, streams and publishing at all sizes
+  --all          the complete grid
+  --quick        the headline cells and peers only, 3 rounds of 80 ms unless said otherwise
+  --filter TEXT  only cells and peers with all words of TEXT in their names, as in --filter \"tcp req-rep omq\"; a word
+                 with commas means any of its parts, as in --filter \"tcp push-pull /64/ taipan,libzmq\"; with =
+                 in front of a part, the whole name of a peer
+
+how
+  --rounds N     samples of each peer in each cell (default 5)
+  --millis N     what a sample should take (default 250); each peer's number of messages is found by short runs first
+  --smoke        a few messages once: proves that everything runs; the figures mean nothing
+  --syscalls     instead of times: system calls per message of each peer, counted by strace
+
+what becomes of it (besides the tables on standard output)
+  --json FILE    everything that was measured, every repetition of it, saved after each cell
+  --html FILE    a page with charts that needs nothing else
+  --from FILE    measures nothing, but makes the tables (and --html) from what --json saved
+  --list         what would be measured, and who lacks what";
+
+/// Which part of the grid is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    Headlines,
+    Usual,
+    Everything,
+}
 
 /// What is to be done.
 pub struct Plan {
-    pub quick: bool,
+    pub cut: Cut,
     pub smoke: bool,
+    pub syscalls: bool,
     pub rounds: usize,
+    pub millis: u64,
     pub filter: String,
     pub json: Option<PathBuf>,
+    pub html: Option<PathBuf>,
+    pub from: Option<PathBuf>,
     pub list: bool,
     pub help: bool,
 }
@@ -30,11 +58,15 @@ pub struct Plan {
 impl Plan {
     pub fn from_arguments(arguments: &[String]) -> Outcome<Plan> {
         let mut plan = Plan {
-            quick: false,
+            cut: Cut::Usual,
             smoke: false,
+            syscalls: false,
             rounds: 0,
+            millis: 0,
             filter: String::new(),
             json: None,
+            html: None,
+            from: None,
             list: false,
             help: false,
         };
@@ -45,23 +77,48 @@ impl Plan {
                 value.ok_or_else(|| format!("{argument} needs a value"))
             };
             match &**argument {
-                "--quick" => plan.quick = true,
+                "--quick" => plan.cut = Cut::Headlines,
+                "--all" => plan.cut = Cut::Everything,
                 "--smoke" => plan.smoke = true,
+                "--syscalls" => plan.syscalls = true,
                 "--rounds" => plan.rounds = value()?.parse()?,
-                "--filter" => plan.filter = value()?,
+                "--millis" => plan.millis = value()?.parse()?,
+                "--filter" => plan.filter = value()?.to_lowercase(),
                 "--json" => plan.json = Some(value()?.into()),
+                "--html" => plan.html = Some(value()?.into()),
+                "--from" => plan.from = Some(value()?.into()),
                 "--list" => plan.list = true,
                 "--help" | "-h" => plan.help = true,
                 other => return Err(format!("unknown argument {other}; see --help").into()),
             }
         }
+        let quick = plan.cut == Cut::Headlines;
         if plan.rounds == 0 {
-            plan.rounds = match (plan.smoke, plan.quick) {
+            plan.rounds = match (plan.smoke, quick) {
                 (true, _) => 1,
                 (false, true) => 3,
                 (false, false) => 5,
             };
         }
+        if plan.millis == 0 {
+            plan.millis = if quick { 80 } else { 250 };
+        }
         Ok(plan)
+    }
+
+    /// Whether this peer in this cell is meant.
+    pub fn means(&self, cell: &Cell, about: &About) -> bool {
+        let cut = match self.cut {
+            Cut::Headlines => cell.is_headline() && about.quick,
+            Cut::Usual => cell.is_usual(),
+            Cut::Everything => true,
+        };
+        let text = format!("{} {cell} {}", cell.id(), about.id).to_lowercase();
+        let part = |part: &str| match part.strip_prefix('=') {
+            Some(id) => about.id == id,
+            None => text.contains(part),
+        };
+        let mut words = self.filter.split_whitespace();
+        cut && words.all(|word| word.split(',').any(part))
     }
 }

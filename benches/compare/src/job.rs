@@ -1,7 +1,7 @@
 //! One run of one peer in one cell, as it is handed from process to process.
 //!
 //! ```text
-//!   orchestrator --spawns--> near end --spawns--> far end(s)
+//!   orchestrator --spawns--> near end --spawns--> all far ends (in process: as threads or tasks)
 //! ```
 
 use std::process::Command;
@@ -16,8 +16,8 @@ pub const END: &str = "--end";
 #[derive(Clone, Debug)]
 pub struct Job {
     pub peer: String,
-    pub cell: &'static Cell,
-    /// Messages that count.
+    pub cell: Cell,
+    /// Messages that count; to all far ends together, but published ones once.
     pub count: usize,
     /// Messages before those.
     pub warm_up: usize,
@@ -25,10 +25,8 @@ pub struct Job {
     pub run: u32,
     /// This run of one peer in one cell.
     pub serial: usize,
-    /// Where far ends find the near end, for peers that have no names for that.
+    /// Where far ends find the near end: what the peer's near end said.
     pub place: String,
-    /// Which of the far ends this is.
-    pub index: usize,
 }
 
 impl Job {
@@ -43,23 +41,22 @@ impl Job {
     }
 
     /// The command line of an end of this run.
+    pub fn arguments(&self, role: Role) -> Vec<String> {
+        let role = if role == Role::Near { "near" } else { "far" };
+        let words = [END, role, &self.peer, &self.cell.id(), &self.place].map(str::to_owned);
+        let numbers = [self.count, self.warm_up, self.run as usize, self.serial];
+        let numbers = numbers.map(|number| number.to_string());
+        words.into_iter().chain(numbers).collect()
+    }
+
+    /// A process for an end of this run.
     pub fn command(&self, role: Role) -> Outcome<Command> {
         let mut command = Command::new(std::env::current_exe()?);
-        let numbers = [
-            self.count,
-            self.warm_up,
-            self.run as usize,
-            self.serial,
-            self.index,
-        ];
-        command
-            .args([END, if role == Role::Near { "near" } else { "far" }])
-            .args([&*self.peer, self.cell.id, &*self.place])
-            .args(numbers.map(|number| number.to_string()));
+        command.args(self.arguments(role));
         Ok(command)
     }
 
-    /// The other side of [`Job::command`]; the arguments after [`END`].
+    /// The other side of [`Job::arguments`], without [`END`].
     pub fn from_arguments(arguments: &[String]) -> Outcome<(Role, Job)> {
         let [role, peer, cell, place, numbers @ ..] = arguments else {
             return Err("an end needs more arguments; it is not for people to start".into());
@@ -68,8 +65,13 @@ impl Job {
             .iter()
             .map(|number| number.parse())
             .collect::<Result<_, _>>()?;
-        let [count, warm_up, run, serial, index] = numbers[..] else {
-            return Err("an end needs five numbers".into());
+        let [count, warm_up, run, serial] = numbers[..] else {
+            return Err("an end needs four numbers".into());
+        };
+        let role = if role == "near" {
+            Role::Near
+        } else {
+            Role::Far
         };
         let job = Job {
             peer: peer.clone(),
@@ -79,15 +81,7 @@ impl Job {
             run: u32::try_from(run)?,
             serial,
             place: place.clone(),
-            index,
         };
-        Ok((
-            if role == "near" {
-                Role::Near
-            } else {
-                Role::Far
-            },
-            job,
-        ))
+        Ok((role, job))
     }
 }

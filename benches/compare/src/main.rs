@@ -1,24 +1,37 @@
-//! taipan beside its peers: the same messages, two processes, one run, repetitions interleaved, medians with spread.
+//! taipan beside its peers: the same messages over inproc, ipc and tcp, in one run, repetitions interleaved, medians
+//! with spread.
 //!
-//! `cargo run --release --manifest-path benches/compare/Cargo.toml -- --help`
+//! ```text
+//! cargo run --release --manifest-path benches/compare/Cargo.toml                  the usual table, some 40 minutes
+//! ... -- --quick                                                                  the headlines, under two minutes
+//! ... -- --all --json all.json --html all.html                                    the complete grid
+//! ... -- --from all.json --html all.html                                          the reports of an earlier run
+//! ... -- --filter "tcp req-rep /64/ taipan,libzmq"                                some cells, some peers
+//! ... -- --help                                                                   the rest
+//! ```
 //!
-//! This program runs itself again for both ends of each run (`job.rs`), so that each begins with a clean slate and can
-//! be bound to a CPU as a whole; the process that was started waits meanwhile. What is measured is a table
-//! (`cells.rs`), who takes part is a folder (`peers/`), and what every message has to go through is the same for all
-//! (`payload.rs`, `drive.rs`). Nothing here judges a figure: it only prints them (`report.rs`, `json.rs`).
+//! This program runs itself again for both sides of each run (`job.rs`, `control.rs`), so that each begins with a clean
+//! slate and can be bound to a CPU as a whole; the process that was started waits meanwhile (`run.rs`). What is measured
+//! is a grid (`cells.rs`), who takes part is a folder (`peers/`), and what every message has to go through is the same
+//! for all (`payload.rs`, `drive/`). Nothing here judges a figure: it is kept (`model.rs`) and shown (`text.rs`,
+//! `html/`).
 
 mod args;
+mod calibrate;
 mod cells;
+mod control;
 mod drive;
+mod html;
 mod job;
-mod json;
-mod lines;
+mod machine;
 mod meter;
+mod model;
 mod payload;
 mod peers;
-mod report;
 mod run;
 mod spin;
+mod syscalls;
+mod text;
 
 use std::process::ExitCode;
 
@@ -27,29 +40,65 @@ use nix::sys::signal::Signal;
 
 use args::Plan;
 use job::Job;
+use model::Report;
 
 /// What fails here fails with a text for people.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn orchestrate(arguments: &[String]) -> Outcome<()> {
     let plan = Plan::from_arguments(arguments)?;
-    let peers = peers::all();
     if plan.help {
         println!("{}", args::HELP);
         return Ok(());
     }
+    if let Some(file) = &plan.from {
+        return again(&plan, Report::load(file)?);
+    }
+    let peers = peers::all();
     if plan.list {
-        print!("{}", report::list(&plan, &peers));
+        print!("{}", text::list(&plan, &peers));
         return Ok(());
     }
     run::sweep(&peers);
-    print!("{}", report::head(&plan, &peers));
-    let rows = run::measure(&plan, &peers, |cell| {
-        eprintln!("  measuring {} ...", cell.name)
-    });
-    print!("{}", report::table(&rows, &peers));
-    if let Some(file) = &plan.json {
-        std::fs::write(file, json::document(&plan, &rows, &peers)?)?;
+    if plan.syscalls {
+        return syscalls::count(&plan, &peers);
+    }
+    let mut report = Report {
+        machine: machine::describe(),
+        setting: format!(
+            "{} rounds of about {} ms for each peer and cell",
+            plan.rounds, plan.millis
+        ),
+        rounds: plan.rounds,
+        millis: plan.millis,
+        smoke: plan.smoke,
+        peers: run::takers(&plan, &peers),
+        rows: Vec::new(),
+    };
+    print!("{}", text::head(&report));
+    run::measure(&plan, &peers, |row| {
+        print!("{}", text::section(&report, &row));
+        report.rows.push(row);
+        match &plan.json {
+            Some(file) => report.save(file),
+            None => Ok(()),
+        }
+    })?;
+    page(&plan, &report)
+}
+
+/// The reports of an earlier run.
+fn again(plan: &Plan, report: Report) -> Outcome<()> {
+    print!("{}", text::head(&report));
+    for row in &report.rows {
+        print!("{}", text::section(&report, row));
+    }
+    page(plan, &report)
+}
+
+fn page(plan: &Plan, report: &Report) -> Outcome<()> {
+    if let Some(file) = &plan.html {
+        std::fs::write(file, html::page(report))?;
     }
     Ok(())
 }

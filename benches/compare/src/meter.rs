@@ -1,5 +1,6 @@
-//! Clocks, CPU time, affinity, and what one run yields.
+//! Clocks, what the kernel knows of a process, affinity, and what one run yields.
 
+use std::ops::Sub;
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -15,28 +16,23 @@ use crate::cells::Placement;
 /// Which end of a cell a process is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// Sends, asks or publishes, and takes the time.
+    /// Sends, asks or publishes (or gathers), and takes the time.
     Near,
-    /// Receives, answers or subscribes.
+    /// All far ends.
     Far,
 }
 
 /// Now, by a clock that all processes share.
+#[inline]
 pub fn now_ns() -> Outcome<u64> {
     let time = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
     Ok(Duration::from(time).as_nanos() as u64)
 }
 
-/// User and system time of this process and all its threads, in microseconds.
-pub fn cpu_us() -> Outcome<f64> {
-    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
-    Ok((usage.user_time() + usage.system_time()).num_microseconds() as f64)
-}
-
 /// Binds this process to its CPU. To be called before it has threads, which inherit it.
 pub fn place(placement: Placement, role: Role) -> Outcome<()> {
     let cpu = match (placement, role) {
-        (Placement::Free, _) => return Ok(()),
+        (Placement::Free | Placement::OneThread, _) => return Ok(()),
         (Placement::Split, Role::Far) => 1,
         (Placement::Split, Role::Near) | (Placement::Same, _) => 0,
     };
@@ -45,31 +41,61 @@ pub fn place(placement: Placement, role: Role) -> Outcome<()> {
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
+/// What this process and all its threads have used.
+#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
+pub struct Usage {
+    /// User and system time, in microseconds.
+    pub cpu_us: f64,
+    /// How often a thread went to sleep of its own accord (voluntary context switches).
+    pub sleeps: f64,
+}
+
+impl Usage {
+    pub fn now() -> Outcome<Usage> {
+        let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+        Ok(Usage {
+            cpu_us: (usage.user_time() + usage.system_time()).num_microseconds() as f64,
+            sleeps: usage.voluntary_context_switches() as f64,
+        })
+    }
+}
+
+impl Sub for Usage {
+    type Output = Usage;
+
+    fn sub(self, before: Usage) -> Usage {
+        Usage {
+            cpu_us: self.cpu_us - before.cpu_us,
+            sleeps: self.sleeps - before.sleeps,
+        }
+    }
+}
+
 /// The start of what is counted.
+#[derive(Clone, Copy)]
 pub struct Mark {
     pub at_ns: u64,
-    pub cpu_us: f64,
+    pub usage: Usage,
 }
 
 impl Mark {
     pub fn now() -> Outcome<Self> {
         Ok(Mark {
-            cpu_us: cpu_us()?,
+            usage: Usage::now()?,
             at_ns: now_ns()?,
         })
     }
-
-    /// CPU time of this process since then.
-    pub fn cpu_since(&self) -> Outcome<f64> {
-        Ok(cpu_us()? - self.cpu_us)
-    }
 }
 
-/// What a far end says when it has everything.
+/// What all far ends together say when they have everything.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct FarReport {
+    /// When the last of them was done.
     pub end_ns: u64,
-    pub cpu_us: f64,
+    /// Counted messages that they had, all together.
+    pub messages: u64,
+    /// Nothing if they are in the near end's process.
+    pub usage: Usage,
 }
 
 /// What one run of one peer in one cell yielded.
@@ -80,9 +106,10 @@ pub struct Sample {
     /// Delivered: as often as they were received. Round trips are counted once.
     pub messages: u64,
     pub bytes: u64,
-    pub near_cpu_us: f64,
-    /// Of all far ends together.
-    pub far_cpu_us: f64,
+    /// Of both processes.
+    pub cpu_us: f64,
+    /// Of both processes.
+    pub sleeps: f64,
     /// p50, p99 and p99.9 in microseconds, of round trips.
     pub latency_us: Option<[f64; 3]>,
 }
@@ -96,9 +123,17 @@ impl Sample {
         self.bytes as f64 / self.seconds
     }
 
-    /// Of both ends.
     pub fn cpu_us_per_message(&self) -> f64 {
-        (self.near_cpu_us + self.far_cpu_us) / self.messages as f64
+        self.cpu_us / self.messages as f64
+    }
+
+    pub fn sleeps_per_message(&self) -> f64 {
+        self.sleeps / self.messages as f64
+    }
+
+    /// p50, p99 or p99.9.
+    pub fn latency(&self, which: usize) -> f64 {
+        self.latency_us.map_or(f64::NAN, |times| times[which])
     }
 }
 

@@ -6,119 +6,142 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use crate::Outcome;
 use crate::args::Plan;
-use crate::cells::{CELLS, Cell, Shape};
+use crate::calibrate::{Amount, calibrate, smoke_amount};
+use crate::cells::{self, Cell};
+use crate::control;
 use crate::job::Job;
 use crate::meter::{Role, Sample};
-use crate::peers::{self, Peer};
+use crate::model::{Entry, Row};
+use crate::peers::{self, About, Peer};
 
 /// What a run may take before it is ended.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a near end prints when it is done.
 type Reply = Result<Sample, String>;
 
-/// What one peer made of one cell.
-pub struct Entry {
-    pub peer: usize,
-    pub result: Result<Vec<Sample>, String>,
-}
-
-/// A cell and what everybody made of it.
-pub struct Row {
-    pub cell: &'static Cell,
-    pub count: usize,
-    pub entries: Vec<Entry>,
-}
-
-/// Whether the filter means this cell or this peer. Several words must all be found, each in either of them.
-fn chosen(plan: &Plan, cell: &Cell, peer: &dyn Peer) -> bool {
-    let text = format!("{} {} {}", cell.id, cell.name, peer.id()).to_lowercase();
-    let words = plan.filter.to_lowercase();
-    words.split_whitespace().all(|word| text.contains(word)) && (!plan.quick || cell.quick)
-}
-
 /// The cells that the plan means, with the peers that take part.
-pub fn choice(plan: &Plan, peers: &[Box<dyn Peer>]) -> Vec<(&'static Cell, Vec<usize>)> {
-    let cells = CELLS.iter().map(|cell| {
-        let among = (0..peers.len()).filter(|peer| chosen(plan, cell, &*peers[*peer]));
+pub fn choice(plan: &Plan, peers: &[Box<dyn Peer>]) -> Vec<(Cell, Vec<usize>)> {
+    let abouts: Vec<_> = peers.iter().map(|peer| peer.about()).collect();
+    let cells = cells::all().into_iter().map(|cell| {
+        let among = (0..peers.len()).filter(|peer| plan.means(&cell, &abouts[*peer]));
         (cell, among.collect::<Vec<_>>())
     });
     cells.filter(|(_, among)| !among.is_empty()).collect()
 }
 
-/// How many messages a run has: counted, and before that.
-fn counts(plan: &Plan, cell: &Cell) -> (usize, usize) {
-    if plan.smoke {
-        return ((cell.count / 100).max(20), 10);
-    }
-    if cell.shape == Shape::RoundTrip {
-        return (cell.count, 2_000);
-    }
-    let count = if plan.quick {
-        cell.count / 2
-    } else {
-        cell.count
+/// Everybody who takes part in anything that the plan means.
+pub fn takers(plan: &Plan, peers: &[Box<dyn Peer>]) -> Vec<About> {
+    let choice = choice(plan, peers);
+    let takes = |peer: usize| {
+        let mut cells = choice.iter().filter(|(_, among)| among.contains(&peer));
+        cells.any(|(cell, _)| peers[peer].lacks(cell).is_none())
     };
-    (count, (count / 10).max(10))
+    let takers = (0..peers.len()).filter(|peer| takes(*peer));
+    takers.map(|peer| peers[peer].about()).collect()
 }
 
-/// Measures what the plan says. `progress` is told each cell before it begins.
-pub fn measure(plan: &Plan, peers: &[Box<dyn Peer>], mut progress: impl FnMut(&Cell)) -> Vec<Row> {
-    let run = std::process::id();
-    let mut serial = 0;
-    let mut rows = Vec::new();
-    for (cell, among) in choice(plan, peers) {
-        progress(cell);
-        let (count, warm_up) = counts(plan, cell);
-        let mut entries: Vec<Entry> = among
-            .iter()
-            .map(|peer| Entry {
-                peer: *peer,
-                result: match peers[*peer].lacks(cell) {
-                    Some(why) => Err(why.to_owned()),
-                    None => Ok(Vec::new()),
-                },
+/// Runs jobs one after the other, and gives each a number of its own.
+pub struct Runner {
+    run: u32,
+    serial: usize,
+}
+
+impl Runner {
+    pub fn new() -> Runner {
+        Runner {
+            run: std::process::id(),
+            serial: 0,
+        }
+    }
+
+    pub fn job(&mut self, peer: &dyn Peer, cell: Cell, amount: Amount) -> Job {
+        self.serial += 1;
+        Job {
+            peer: peer.about().id,
+            cell,
+            count: amount.count,
+            warm_up: amount.warm_up,
+            run: self.run,
+            serial: self.serial,
+            place: String::new(),
+        }
+    }
+
+    /// One sample.
+    pub fn sample(&mut self, peer: &dyn Peer, cell: Cell, amount: Amount) -> Outcome<Sample> {
+        let job = self.job(peer, cell, amount);
+        let sample = watch(job.command(Role::Near)?);
+        peer.clean(self.run);
+        sample
+    }
+}
+
+/// Measures what the plan says; `done` is given each row and what comes next.
+pub fn measure(
+    plan: &Plan,
+    peers: &[Box<dyn Peer>],
+    mut done: impl FnMut(Row) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut runner = Runner::new();
+    let cells = choice(plan, peers);
+    for (number, (cell, among)) in cells.iter().enumerate() {
+        eprintln!("  {}/{} {cell} ...", number + 1, cells.len());
+        done(row(plan, peers, *cell, among, &mut runner))?;
+    }
+    Ok(())
+}
+
+fn row(
+    plan: &Plan,
+    peers: &[Box<dyn Peer>],
+    cell: Cell,
+    among: &[usize],
+    runner: &mut Runner,
+) -> Row {
+    let mut takers = Vec::new();
+    for peer in among.iter().map(|peer| &*peers[*peer]) {
+        let amount = match (peer.lacks(&cell), plan.smoke) {
+            (Some(why), _) => Err(why.to_owned()),
+            (None, true) => Ok(smoke_amount()),
+            (None, false) => calibrate(cell, plan.millis, |amount| {
+                runner.sample(peer, cell, amount)
             })
-            .collect();
-        for _ in 0..plan.rounds {
-            for entry in &mut entries {
-                let Ok(samples) = &mut entry.result else {
-                    continue;
-                };
-                serial += 1;
-                let job = Job {
-                    peer: peers[entry.peer].id().to_owned(),
-                    cell,
-                    count,
-                    warm_up,
-                    run,
-                    serial,
-                    place: String::new(),
-                    index: 0,
-                };
-                match one(&job) {
-                    Ok(sample) => samples.push(sample),
-                    Err(error) => entry.result = Err(format!("failed: {error}")),
-                }
+            .map_err(|error| format!("failed: {error}")),
+        };
+        takers.push((peer, amount, Vec::new()));
+    }
+    for _ in 0..plan.rounds {
+        for (peer, amount, samples) in &mut takers {
+            let Ok(some) = amount else {
+                continue;
+            };
+            match runner.sample(*peer, cell, *some) {
+                Ok(sample) => samples.push(sample),
+                Err(error) => *amount = Err(format!("failed: {error}")),
             }
         }
-        rows.push(Row {
-            cell,
-            count,
-            entries,
-        });
     }
-    for peer in peers {
-        peer.clean(run);
+    let entries = takers.into_iter().map(|(peer, amount, samples)| Entry {
+        peer: peer.about().id,
+        count: amount.as_ref().map_or(0, |amount| amount.count),
+        // Half a row would be compared with whole ones.
+        samples: if amount.is_ok() { samples } else { Vec::new() },
+        why: amount.err(),
+    });
+    Row {
+        id: cell.id(),
+        cell,
+        window: cell.window(),
+        entries: entries.collect(),
     }
-    rows
 }
 
 /// Removes what runs of this program left behind that were killed.
@@ -136,10 +159,9 @@ pub fn sweep(peers: &[Box<dyn Peer>]) {
     }
 }
 
-/// One run of one peer, in processes of its own.
-fn one(job: &Job) -> Outcome<Sample> {
-    let mut near = job
-        .command(Role::Near)?
+/// Runs the process of a near end, and ends it if it takes too long.
+pub fn watch(mut command: Command) -> Outcome<Sample> {
+    let mut near = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -153,10 +175,10 @@ fn one(job: &Job) -> Outcome<Sample> {
     });
     let text = receiver.recv_timeout(PATIENCE);
     if text.is_err() {
-        // Its far ends go with it: they asked the kernel to (see `main.rs`).
+        // Its far process goes with it: it asked the kernel to (see `main.rs`).
         near.kill()?;
     }
-    let status = wait(near)?;
+    let status = near.wait()?;
     reader.join().map_err(|_| "the reader panicked")?;
     let Ok(text) = text else {
         return Err(format!("took more than {} s", PATIENCE.as_secs()).into());
@@ -168,16 +190,15 @@ fn one(job: &Job) -> Outcome<Sample> {
     Ok(reply?)
 }
 
-fn wait(mut child: Child) -> Outcome<std::process::ExitStatus> {
-    Ok(child.wait()?)
-}
-
 /// A process that is an end of a run: its whole life.
 pub fn end(role: Role, job: &Job) -> Outcome<()> {
     crate::meter::place(job.cell.placement, role)?;
     let peer = peers::find(&job.peer)?;
     match role {
-        Role::Far => peer.far(job),
+        Role::Far => {
+            let there = job.clone();
+            control::far_process(job, move |posts| peer.far(&there, posts))
+        }
         Role::Near => {
             let reply: Reply = peer.near(job).map_err(|error| error.to_string());
             println!("{}", serde_json::to_string(&reply)?);

@@ -1,60 +1,99 @@
 //! Who takes part. A peer is one way to use one library: a variant with other calls or other waiting is another peer.
 //!
 //! Each is written as its users would at its best, with the same guarantees: nothing is dropped, order is kept, at
-//! most [`Cell::window`] messages wait, the sender writes every byte of every message and the receiver reads it.
+//! most [`Cell::window`] messages wait at each far end, the sender writes every byte of every message and the receiver
+//! reads it. **To add one**: a file with a type that implements [`Threaded`](crate::drive::Threaded) (blocking calls)
+//! or [`Tasked`](crate::drive::Tasked) (async calls) and its end, and a line in [`all`].
 
-mod iceoryx;
-mod omq;
 mod ring;
 mod taipan;
-mod taipan_async;
 mod zmq;
 
+use serde::{Deserialize, Serialize};
+
+use self::taipan::Manner;
 use crate::Outcome;
-use crate::cells::Cell;
+use crate::cells::{Cell, Shape};
+use crate::control::Post;
+use crate::drive::{Tasks, Threads};
 use crate::job::Job;
 use crate::meter::Sample;
 
-pub trait Peer: Sync {
+/// What part a peer has in the comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Part {
+    /// taipan itself.
+    Ours,
+    /// A library that taipan is compared with.
+    Other,
+    /// What no library could be faster than.
+    Bound,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct About {
     /// What command lines and files call it.
-    fn id(&self) -> &'static str;
-
+    pub id: String,
     /// Library and version.
-    fn version(&self) -> String;
-
+    pub version: String,
     /// How it is called and how it waits, in a few words.
-    fn manner(&self) -> &'static str;
+    pub manner: String,
+    pub part: Part,
+    /// Whether `--quick` has it.
+    pub quick: bool,
+}
+
+/// What `run.rs` sees of a peer.
+pub trait Peer: Send + Sync {
+    fn about(&self) -> About;
 
     /// Why it has no figures in this cell, if so.
     fn lacks(&self, cell: &Cell) -> Option<&'static str>;
 
-    /// The near end: opens its sockets, launches the far ends (in the order it needs), sends, and measures.
-    fn near(&self, job: &Job) -> Outcome<Sample>;
+    /// The near side of a run: opens its end, launches the far ends, and measures.
+    fn near(&'static self, job: &Job) -> Outcome<Sample>;
 
-    /// A far end, in a process of its own.
-    fn far(&self, job: &Job) -> Outcome<()>;
+    /// Starts all far ends of a run; they go on when this returns.
+    fn far(&'static self, job: &Job, posts: Vec<Post>);
 
-    /// Removes what its processes may have left behind; called by the orchestrator when all are gone.
+    /// Removes what processes that exited without closing may have left behind.
     fn clean(&self, _run: u32) {}
 }
 
-/// Everybody, in the order of the report. The first is what the others are compared with.
+/// Everybody, in the order of the report.
 pub fn all() -> Vec<Box<dyn Peer>> {
-    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(zmq::Libzmq), Box::new(taipan::Blocking)];
+    let taipan = taipan::Taipan::new;
+    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(Threads(taipan(Manner::Owned)))];
     if cfg!(feature = "loan") {
-        peers.push(Box::new(taipan::Loaned));
+        peers.push(Box::new(Threads(taipan(Manner::Loaned))));
     }
-    peers.push(Box::new(taipan_async::CurrentThread));
-    peers.extend(omq::WAYS.iter().map(|way| Box::new(*way) as Box<dyn Peer>));
-    peers.push(Box::new(iceoryx::Iceoryx));
-    peers.push(Box::new(ring::BareRing));
+    peers.push(Box::new(Tasks::on_current_thread(taipan(
+        Manner::CurrentThread,
+    ))));
+    peers.push(Box::new(Tasks::on_workers(taipan(Manner::Workers))));
+    peers.push(Box::new(Threads(zmq::Libzmq::default())));
+    peers.push(Box::new(Threads(ring::BareRing)));
     peers
 }
 
-/// The peer with this id.
-pub fn find(id: &str) -> Outcome<Box<dyn Peer>> {
-    let peer = all().into_iter().find(|peer| peer.id() == id);
-    peer.ok_or_else(|| format!("no peer {id:?}").into())
+/// The peer with this id, for as long as this process lives.
+pub fn find(id: &str) -> Outcome<&'static dyn Peer> {
+    let peer = all().into_iter().find(|peer| peer.about().id == id);
+    let peer = peer.ok_or_else(|| format!("no peer {id:?}"))?;
+    Ok(Box::leak(peer))
+}
+
+/// The kinds of sockets of the near end and of the far ends, from a library's names for PUSH, PULL, REQ, REP, DEALER,
+/// ROUTER, PUB and SUB.
+fn kinds<K>(shape: Shape, names: [K; 8]) -> (K, K) {
+    let [push, pull, req, rep, dealer, router, publish, subscribe] = names;
+    match shape {
+        Shape::Stream | Shape::FanOut(_) => (push, pull),
+        Shape::FanIn(_) => (pull, push),
+        Shape::RoundTrip => (req, rep),
+        Shape::Routed | Shape::InFlight => (dealer, router),
+        Shape::Publish(_) => (publish, subscribe),
+    }
 }
 
 /// The version of a package that this program was built with.

@@ -1,7 +1,7 @@
 //! The physical bound: a bare ring in a shared memfd, written and read in place, both ends spinning.
 //!
 //! No library could do less: no wake-ups, no handshake, no checks of what the other process does, no peers that come
-//! and go. One writer; every reader sees every message (a fan-out writes once). With one reader it is the usual SPSC.
+//! and go. One writer; every reader sees every message (publishing writes once). With one reader it is the usual SPSC.
 //!
 //! ```text
 //!   | written | read 0 | read 1 | ... | records: length, payload, padding to 8 bytes ...        |
@@ -16,14 +16,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::{MmapOptions, MmapRaw};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::Peer;
+use super::{About, Part};
 use crate::Outcome;
-use crate::cells::{Cell, Shape};
-use crate::drive::{self, Receives, Sends};
+use crate::cells::{Cell, Course, Transport};
+use crate::drive::{End, Threaded};
 use crate::job::Job;
-use crate::lines::Fars;
-use crate::meter::Sample;
-use crate::payload::read;
+use crate::payload::{Got, read};
 use crate::spin::Spin;
 
 pub struct BareRing;
@@ -51,7 +49,11 @@ struct Shared {
 
 impl Shared {
     fn map(file: &File, job: &Job) -> Outcome<Shared> {
-        let (readers, capacity) = (job.cell.far_ends(), capacity(job));
+        let readers = match job.cell.course() {
+            Course::Out => job.cell.far_ends(),
+            Course::Share | Course::Gather | Course::Ask(_) => 1,
+        };
+        let capacity = capacity(job);
         let bytes = (readers + 1) * LINE + capacity;
         file.set_len(bytes as u64)?;
         let map = MmapOptions::new().len(bytes).map_raw(file)?;
@@ -120,9 +122,9 @@ impl Writer {
     }
 }
 
-impl Sends for Writer {
+impl Writer {
     #[inline]
-    fn send(&mut self, len: usize, tag: u8) -> Outcome<()> {
+    fn send(&mut self, len: usize, tag: u8) {
         let needed = record_len(len);
         let left = self.shared.capacity - self.shared.place(self.written);
         if left < needed {
@@ -142,7 +144,6 @@ impl Sends for Writer {
         unsafe { slice::from_raw_parts_mut(at, len) }.fill(tag);
         self.written += needed as u64;
         self.shared.cursor(0).store(self.written, Ordering::Release);
-        Ok(())
     }
 }
 
@@ -155,15 +156,15 @@ struct Reader {
     written: u64,
 }
 
-impl Receives for Reader {
+impl Reader {
+    /// The next message, if it is there.
     #[inline]
-    fn recv(&mut self) -> Outcome<(usize, u64)> {
-        let mut spin = Spin::new();
+    fn recv(&mut self) -> Option<Got> {
         loop {
-            while self.read == self.written {
+            if self.read == self.written {
                 self.written = self.shared.cursor(0).load(Ordering::Acquire);
                 if self.read == self.written {
-                    spin.again();
+                    return None;
                 }
             }
             let at = self.shared.record(self.read, LENGTH);
@@ -181,28 +182,48 @@ impl Receives for Reader {
                 .wrapping_add(LENGTH);
             // SAFETY: `record` saw to it that the whole record lies before the end; the writer wrote it before it
             // stored its cursor behind it, and writes here again only after our cursor has passed.
-            let sum = read(unsafe { slice::from_raw_parts(at, len) });
+            let got = read(unsafe { slice::from_raw_parts(at, len) });
             self.read += record_len(len) as u64;
             let cursor = self.shared.cursor(self.index);
             cursor.store(self.read, Ordering::Release);
-            return Ok((len, sum));
+            return Some(got);
         }
     }
 }
 
-struct Both(Writer, Reader);
-
-impl Sends for Both {
-    #[inline]
-    fn send(&mut self, len: usize, tag: u8) -> Outcome<()> {
-        self.0.send(len, tag)
-    }
+/// The rings of an end.
+pub struct Rings {
+    outs: Vec<Writer>,
+    ins: Vec<Reader>,
+    /// Which of them is next.
+    turn: usize,
+    /// The near end's memory, open for the far process to find.
+    _files: Vec<File>,
 }
 
-impl Receives for Both {
+impl End for Rings {
     #[inline]
-    fn recv(&mut self) -> Outcome<(usize, u64)> {
-        self.1.recv()
+    fn send(&mut self, len: usize, tag: u8) -> Outcome<()> {
+        let out = self.outs.get_mut(self.turn).ok_or("nothing to write to")?;
+        out.send(len, tag);
+        self.turn += 1;
+        if self.turn == self.outs.len() {
+            self.turn = 0;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn recv(&mut self) -> Outcome<Got> {
+        let mut spin = Spin::new();
+        loop {
+            for input in &mut self.ins {
+                if let Some(got) = input.recv() {
+                    return Ok(got);
+                }
+            }
+            spin.again();
+        }
     }
 }
 
@@ -214,10 +235,10 @@ fn writer(file: &File, job: &Job) -> Outcome<Writer> {
     })
 }
 
-fn reader(file: &File, job: &Job) -> Outcome<Reader> {
+fn reader(file: &File, job: &Job, index: usize) -> Outcome<Reader> {
     Ok(Reader {
         shared: Shared::map(file, job)?,
-        index: job.index + 1,
+        index: index + 1,
         read: 0,
         written: 0,
     })
@@ -228,7 +249,7 @@ fn memory() -> Outcome<File> {
     Ok(memfd_create("taipan-compare-ring", MFdFlags::MFD_CLOEXEC)?.into())
 }
 
-/// Where the far end, which runs while we do, can open it.
+/// Where the far ends, which run while we do, can open it.
 fn place(file: &File) -> String {
     format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
 }
@@ -237,41 +258,64 @@ fn open(place: &str) -> Outcome<File> {
     Ok(OpenOptions::new().read(true).write(true).open(place)?)
 }
 
-impl Peer for BareRing {
-    fn id(&self) -> &'static str {
-        "bare-ring"
-    }
+impl Threaded for BareRing {
+    type End = Rings;
 
-    fn version(&self) -> String {
-        "bare ring in a memfd: the physical bound for whole messages in place".to_owned()
-    }
-
-    fn manner(&self) -> &'static str {
-        "written and read in place, both ends spin (then yield)"
-    }
-
-    fn lacks(&self, _cell: &Cell) -> Option<&'static str> {
-        None
-    }
-
-    fn near(&self, job: &Job) -> Outcome<Sample> {
-        let there = memory()?;
-        let mut out = writer(&there, job)?;
-        if job.cell.shape == Shape::RoundTrip {
-            let back = memory()?;
-            let mut both = Both(out, reader(&back, job)?);
-            let fars = Fars::launch(job, format!("{} {}", place(&there), place(&back)))?;
-            return drive::ask(&mut both, fars, job);
+    fn about(&self) -> About {
+        About {
+            id: "bare-ring".to_owned(),
+            version: "bare ring in a memfd, for whole messages in place".to_owned(),
+            manner: "written and read in place, both ends spin (then yield)".to_owned(),
+            part: Part::Bound,
+            quick: true,
         }
-        let fars = Fars::launch(job, place(&there))?;
-        drive::send_all(&mut out, fars, job)
     }
 
-    fn far(&self, job: &Job) -> Outcome<()> {
-        if let Some((there, back)) = job.place.split_once(' ') {
-            let mut both = Both(writer(&open(back)?, job)?, reader(&open(there)?, job)?);
-            return drive::answer(&mut both, job);
-        }
-        drive::receive_all(&mut reader(&open(&job.place)?, job)?, job)
+    fn lacks(&self, cell: &Cell) -> Option<&'static str> {
+        (cell.transport != Transport::Ipc).then_some("it is memory shared between processes")
+    }
+
+    fn near(&self, job: &Job) -> Outcome<(Rings, String)> {
+        let ends = job.cell.far_ends();
+        let (outs, ins) = match job.cell.course() {
+            Course::Out => (1, 0),
+            Course::Share => (ends, 0),
+            Course::Gather => (0, ends),
+            Course::Ask(_) => (1, 1),
+        };
+        let files = (0..outs + ins).map(|_| memory());
+        let files = files.collect::<Outcome<Vec<File>>>()?;
+        let (write, read) = files.split_at(outs);
+        let outs = write.iter().map(|file| writer(file, job));
+        let ins = read.iter().map(|file| reader(file, job, 0));
+        let places: Vec<String> = files.iter().map(place).collect();
+        let rings = Rings {
+            outs: outs.collect::<Outcome<_>>()?,
+            ins: ins.collect::<Outcome<_>>()?,
+            turn: 0,
+            _files: files,
+        };
+        Ok((rings, places.join(" ")))
+    }
+
+    fn far(&self, job: &Job, index: usize) -> Outcome<Rings> {
+        let places = job.place.split(' ').map(open);
+        let files = places.collect::<Outcome<Vec<File>>>()?;
+        let (out, input) = match job.cell.course() {
+            Course::Out => (None, Some((0, index))),
+            Course::Share => (None, Some((index, 0))),
+            Course::Gather => (Some(index), None),
+            Course::Ask(_) => (Some(1), Some((0, 0))),
+        };
+        let outs = out.iter().map(|at| writer(&files[*at], job));
+        let ins = input
+            .iter()
+            .map(|(at, index)| reader(&files[*at], job, *index));
+        Ok(Rings {
+            outs: outs.collect::<Outcome<_>>()?,
+            ins: ins.collect::<Outcome<_>>()?,
+            turn: 0,
+            _files: Vec::new(),
+        })
     }
 }
