@@ -83,10 +83,14 @@ const WINDOW_BYTES: usize = 16 << 20;
 
 impl Cell {
     /// The watermark of every peer in this cell, in messages for each far end: the usual 1000, or what fits in 16 MiB,
-    /// or in 128 MiB for all far ends together.
+    /// or in 128 MiB for all far ends together; never less than what is asked at a time.
     pub fn window(&self) -> usize {
         let bytes = WINDOW_BYTES.min((8 * WINDOW_BYTES) / self.far_ends());
-        (bytes / self.size).clamp(4, 1000)
+        let least = match self.course() {
+            Course::Ask(in_flight) => 2 * in_flight,
+            Course::Out | Course::Share | Course::Gather => 4,
+        };
+        (bytes / self.size).clamp(least.max(4), 1000)
     }
 
     /// How many far ends there are.

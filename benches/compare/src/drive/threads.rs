@@ -14,7 +14,7 @@ use crate::payload::{END, Got, WARM, check, check_any, tag};
 use crate::peers::{About, Peer};
 
 /// One opened end. What the shape does not need stays as it is here.
-pub trait End: Send {
+pub trait End {
     /// Sends one message of `len` bytes, each of them written anew as `tag`; waits while the other side is full. A
     /// router answers whom it received from last.
     fn send(&mut self, _len: usize, _tag: u8) -> Outcome<()> {

@@ -1,8 +1,9 @@
 //! iceoryx2, publish-subscribe: samples loaned from shared memory, written and read in place.
 //!
 //! Its publish-subscribe has no wake-up (events are a service of their own), so the receivers spin; see `spin.rs`.
-//! Nothing is dropped: no overflow, and a publisher that retries until delivered. Round trips are two services.
-//! Its files have a prefix and a folder of this run, which [`Peer::clean`] removes.
+//! Nothing is dropped: no overflow, and a publisher that retries until delivered. A round trip is two services, and
+//! sharing is one for each far end in turn. Its files have a prefix and a folder of this run, which
+//! [`Threaded::clean`] removes.
 
 use std::fs;
 use std::path::Path as StdPath;
@@ -12,58 +13,51 @@ use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
 use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
 
-use super::{Peer, locked};
+use super::{About, Part, locked};
 use crate::Outcome;
-use crate::cells::{Cell, Shape};
-use crate::drive::{self, Receives, Sends};
+use crate::cells::{Cell, Course, Transport};
+use crate::drive::{End, Threaded};
 use crate::job::Job;
-use crate::lines::Fars;
-use crate::meter::Sample;
-use crate::payload::read;
+use crate::payload::{Got, read};
 use crate::spin::Spin;
 
 pub struct Iceoryx;
 
 type Channel = PortFactory<ipc::Service, [u8], ()>;
+type Out = Publisher<ipc::Service, [u8], ()>;
+type In = Subscriber<ipc::Service, [u8], ()>;
 
-struct Out(Publisher<ipc::Service, [u8], ()>);
-struct In(Subscriber<ipc::Service, [u8], ()>);
-struct Both(Out, In);
-
-impl Sends for Out {
-    #[inline]
-    fn send(&mut self, len: usize, tag: u8) -> Outcome<()> {
-        // The compiler makes one fill of it.
-        let sample = self.0.loan_slice_uninit(len)?.write_from_fn(|_| tag);
-        sample.send()?;
-        Ok(())
-    }
+pub struct Ports {
+    outs: Vec<Out>,
+    input: Option<In>,
+    turn: usize,
+    _node: Node<ipc::Service>,
 }
 
-impl Receives for In {
+impl End for Ports {
     #[inline]
-    fn recv(&mut self) -> Outcome<(usize, u64)> {
+    fn send(&mut self, len: usize, tag: u8) -> Outcome<()> {
+        let out = self.outs.get(self.turn).ok_or("nothing to publish on")?;
+        // The compiler makes one fill of it.
+        let sample = out.loan_slice_uninit(len)?.write_from_fn(|_| tag);
+        sample.send()?;
+        self.turn += 1;
+        if self.turn == self.outs.len() {
+            self.turn = 0;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn recv(&mut self) -> Outcome<Got> {
+        let input = self.input.as_ref().ok_or("this end does not receive")?;
         let mut spin = Spin::new();
         loop {
-            if let Some(sample) = self.0.receive()? {
-                return Ok((sample.payload().len(), read(sample.payload())));
+            if let Some(sample) = input.receive()? {
+                return Ok(read(sample.payload()));
             }
             spin.again();
         }
-    }
-}
-
-impl Sends for Both {
-    #[inline]
-    fn send(&mut self, len: usize, tag: u8) -> Outcome<()> {
-        self.0.send(len, tag)
-    }
-}
-
-impl Receives for Both {
-    #[inline]
-    fn recv(&mut self) -> Outcome<(usize, u64)> {
-        self.1.recv()
     }
 }
 
@@ -75,7 +69,7 @@ fn prefix(run: u32) -> String {
     format!("taipan-compare-{run}_")
 }
 
-/// This process's node, with everything of it under the run's names.
+/// A node, with everything of it under the run's names.
 fn node(job: &Job) -> Outcome<Node<ipc::Service>> {
     set_log_level(LogLevel::Error);
     let mut config = Config::default();
@@ -91,6 +85,11 @@ fn node(job: &Job) -> Outcome<Node<ipc::Service>> {
 
 fn channel(node: &Node<ipc::Service>, way: &str, job: &Job) -> Outcome<Channel> {
     let name = format!("{}-{way}", job.name());
+    let (publishers, subscribers) = match job.cell.course() {
+        Course::Out => (1, job.cell.far_ends()),
+        Course::Gather => (job.cell.far_ends(), 1),
+        Course::Share | Course::Ask(_) => (1, 1),
+    };
     Ok(node
         .service_builder(&name.as_str().try_into()?)
         .publish_subscribe::<[u8]>()
@@ -98,65 +97,88 @@ fn channel(node: &Node<ipc::Service>, way: &str, job: &Job) -> Outcome<Channel> 
         .history_size(0)
         .subscriber_max_buffer_size(job.cell.window())
         .subscriber_max_borrowed_samples(1)
-        .max_publishers(1)
-        .max_subscribers(job.cell.far_ends())
-        .max_nodes(job.cell.far_ends() + 1)
+        .max_publishers(publishers)
+        .max_subscribers(subscribers)
+        .max_nodes(publishers + subscribers)
         .open_or_create()?)
 }
 
 fn publish(channel: &Channel, job: &Job) -> Outcome<Out> {
-    Ok(Out(channel
+    Ok(channel
         .publisher_builder()
         .initial_max_slice_len(job.cell.size)
         .max_loaned_samples(1)
         .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
-        .create()?))
+        .create()?)
 }
 
 fn subscribe(channel: &Channel) -> Outcome<In> {
-    Ok(In(channel.subscriber_builder().create()?))
+    Ok(channel.subscriber_builder().create()?)
 }
 
-impl Peer for Iceoryx {
-    fn id(&self) -> &'static str {
-        "iceoryx2"
-    }
+impl Threaded for Iceoryx {
+    type End = Ports;
 
-    fn version(&self) -> String {
-        format!("iceoryx2 {}", locked("iceoryx2"))
-    }
-
-    fn manner(&self) -> &'static str {
-        "loaned samples, receivers spin (then yield): publish-subscribe has no wake-up"
-    }
-
-    fn lacks(&self, _cell: &Cell) -> Option<&'static str> {
-        None
-    }
-
-    fn near(&self, job: &Job) -> Outcome<Sample> {
-        let node = node(job)?;
-        let there = channel(&node, "there", job)?;
-        let mut out = publish(&there, job)?;
-        if job.cell.shape == Shape::RoundTrip {
-            let back = channel(&node, "back", job)?;
-            let mut both = Both(out, subscribe(&back)?);
-            let fars = Fars::launch(job, String::new())?;
-            return drive::ask(&mut both, fars, job);
+    fn about(&self) -> About {
+        About {
+            id: "iceoryx2".to_owned(),
+            version: format!("iceoryx2 {}", locked("iceoryx2")),
+            manner: "publish-subscribe, loaned samples, receivers spin (then yield): no wake-up"
+                .to_owned(),
+            part: Part::Other,
+            quick: true,
         }
-        // A far end is ready once it subscribed, and the next sample goes to it.
-        let fars = Fars::launch(job, String::new())?;
-        drive::send_all(&mut out, fars, job)
     }
 
-    fn far(&self, job: &Job) -> Outcome<()> {
+    fn lacks(&self, cell: &Cell) -> Option<&'static str> {
+        (cell.transport != Transport::Ipc).then_some("measured between processes of one machine")
+    }
+
+    fn near(&self, job: &Job) -> Outcome<(Ports, String)> {
         let node = node(job)?;
-        let mut input = subscribe(&channel(&node, "there", job)?)?;
-        if job.cell.shape == Shape::RoundTrip {
-            let back = channel(&node, "back", job)?;
-            return drive::answer(&mut Both(publish(&back, job)?, input), job);
+        let mut ports = Ports {
+            outs: Vec::new(),
+            input: None,
+            turn: 0,
+            _node: node,
+        };
+        let node = &ports._node;
+        match job.cell.course() {
+            Course::Share => {
+                let names = (0..job.cell.far_ends()).map(|index| index.to_string());
+                let outs = names.map(|name| publish(&channel(node, &name, job)?, job));
+                ports.outs = outs.collect::<Outcome<_>>()?;
+            }
+            Course::Gather => ports.input = Some(subscribe(&channel(node, "there", job)?)?),
+            course => {
+                let there = channel(node, "there", job)?;
+                if let Course::Ask(_) = course {
+                    ports.input = Some(subscribe(&channel(node, "back", job)?)?);
+                }
+                ports.outs = vec![publish(&there, job)?];
+            }
         }
-        drive::receive_all(&mut input, job)
+        Ok((ports, String::new()))
+    }
+
+    fn far(&self, job: &Job, index: usize) -> Outcome<Ports> {
+        let node = node(job)?;
+        let (out, input) = match job.cell.course() {
+            Course::Out => (None, Some("there".to_owned())),
+            Course::Share => (None, Some(index.to_string())),
+            Course::Gather => (Some("there"), None),
+            Course::Ask(_) => (Some("back"), Some("there".to_owned())),
+        };
+        // A far end is ready once it subscribed: the next sample goes to it.
+        let outs = out.iter().map(|way| publish(&channel(&node, way, job)?, job));
+        let outs = outs.collect::<Outcome<_>>()?;
+        let input = input.map(|way| subscribe(&channel(&node, &way, job)?));
+        Ok(Ports {
+            outs,
+            input: input.transpose()?,
+            turn: 0,
+            _node: node,
+        })
     }
 
     fn clean(&self, run: u32) {
@@ -166,11 +188,8 @@ impl Peer for Iceoryx {
             return;
         };
         for entry in entries.flatten() {
-            if entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with(&prefix(run))
-            {
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(&prefix(run)) {
                 let _ = fs::remove_file(entry.path());
             }
         }

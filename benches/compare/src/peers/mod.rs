@@ -5,6 +5,10 @@
 //! reads it. **To add one**: a file with a type that implements [`Threaded`](crate::drive::Threaded) (blocking calls)
 //! or [`Tasked`](crate::drive::Tasked) (async calls) and its end, and a line in [`all`].
 
+mod channels;
+mod iceoryx;
+mod omq;
+mod raw;
 mod ring;
 mod taipan;
 mod zmq;
@@ -15,9 +19,10 @@ use self::taipan::Manner;
 use crate::Outcome;
 use crate::cells::{Cell, Shape};
 use crate::control::Post;
-use crate::drive::{Tasks, Threads};
+use crate::drive::{Tasked, Tasks, Threaded, Threads};
 use crate::job::Job;
 use crate::meter::Sample;
+use channels::{Crossbeam, Flume, Kanal, KanalAsync, Rtrb, TokioMpsc, WiredTasks, WiredThreads};
 
 /// What part a peer has in the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -63,17 +68,41 @@ pub trait Peer: Send + Sync {
 /// Everybody, in the order of the report.
 pub fn all() -> Vec<Box<dyn Peer>> {
     let taipan = taipan::Taipan::new;
-    let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(Threads(taipan(Manner::Owned)))];
+    let mut peers = vec![threads(taipan(Manner::Owned))];
     if cfg!(feature = "loan") {
-        peers.push(Box::new(Threads(taipan(Manner::Loaned))));
+        peers.push(threads(taipan(Manner::Loaned)));
     }
-    peers.push(Box::new(Tasks::on_current_thread(taipan(
-        Manner::CurrentThread,
-    ))));
-    peers.push(Box::new(Tasks::on_workers(taipan(Manner::Workers))));
-    peers.push(Box::new(Threads(zmq::Libzmq::default())));
-    peers.push(Box::new(Threads(ring::BareRing)));
+    peers.push(tasks(taipan(Manner::CurrentThread)));
+    peers.push(workers(taipan(Manner::Workers)));
+    peers.push(threads(zmq::Libzmq::default()));
+    peers.extend(omq::WAYS.map(|way| threads(omq::Omq::new(way))));
+    peers.push(tasks(omq::OmqTasks::default()));
+    peers.push(threads(iceoryx::Iceoryx));
+    peers.push(threads(WiredThreads::<Crossbeam>::default()));
+    peers.push(threads(WiredThreads::<Kanal>::default()));
+    peers.push(threads(WiredThreads::<Flume>::default()));
+    peers.push(tasks(WiredTasks::<TokioMpsc>::new(false)));
+    peers.push(workers(WiredTasks::<TokioMpsc>::new(true)));
+    peers.push(tasks(WiredTasks::<KanalAsync>::new(false)));
+    peers.push(threads(WiredThreads::<Rtrb>::default()));
+    peers.push(threads(raw::Raw));
+    peers.push(threads(ring::BareRing));
     peers
+}
+
+/// Called in threads.
+fn threads(peer: impl Threaded) -> Box<dyn Peer> {
+    Box::new(Threads(peer))
+}
+
+/// Called in tasks of a current-thread runtime.
+fn tasks(peer: impl Tasked) -> Box<dyn Peer> {
+    Box::new(Tasks::on_current_thread(peer))
+}
+
+/// Called in tasks of a runtime with two workers.
+fn workers(peer: impl Tasked) -> Box<dyn Peer> {
+    Box::new(Tasks::on_workers(peer))
 }
 
 /// The peer with this id, for as long as this process lives.

@@ -34,9 +34,12 @@ const LENGTH: usize = size_of::<u64>();
 const SKIP: u64 = u64::MAX;
 
 /// How many bytes of records, a power of two: four messages and at least 1 MiB, but of very large ones only two, so
-/// that they stay in caches.
+/// that they stay in caches; and all that are asked at a time.
 fn capacity(job: &Job) -> usize {
     let records = |count: usize| (count * (job.cell.size + LENGTH)).next_power_of_two();
+    if let Course::Ask(in_flight) = job.cell.course() {
+        return records(in_flight + 1).max(1 << 20);
+    }
     records(4).min(records(2).max(16 << 20)).max(1 << 20)
 }
 
