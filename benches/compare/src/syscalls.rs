@@ -49,9 +49,9 @@ pub fn count(plan: &Plan, peers: &[Box<dyn Peer>]) -> Outcome<()> {
             match calls(FEW).and_then(|few| Ok((few, calls(MANY)?))) {
                 Ok((few, many)) => {
                     let more = many.saturating_sub(few) as f64;
-                    println!("  {id:16} {:.3}", more / (MANY - FEW) as f64);
+                    println!("  {id:17} {:.3}", more / (MANY - FEW) as f64);
                 }
-                Err(error) => println!("  {id:16} - ({error})"),
+                Err(error) => println!("  {id:17} - ({error})"),
             }
         }
     }

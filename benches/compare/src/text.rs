@@ -42,7 +42,7 @@ pub fn head(report: &Report) -> String {
         };
         let _ = writeln!(
             text,
-            "  {:16} {}; {}{bound}",
+            "  {:17} {}; {}{bound}",
             about.id, about.version, about.manner
         );
     }
@@ -55,7 +55,7 @@ pub fn list(plan: &Plan, peers: &[Box<dyn Peer>]) -> String {
     for about in peers.iter().map(|peer| peer.about()) {
         let _ = writeln!(
             text,
-            "  {:16} {}; {}",
+            "  {:17} {}; {}",
             about.id, about.version, about.manner
         );
     }
@@ -83,7 +83,7 @@ pub fn section(report: &Report, row: &Row) -> String {
     let mut text = format!("\n{} ({cell}; window {})\n", row.id, row.window);
     let _ = writeln!(
         text,
-        "  {:16} {:>28} {:>9} {:>9} {:>10} {:>10} {:>8} {:>8}",
+        "  {:17} {:>28} {:>9} {:>9} {:>10} {:>10} {:>8} {:>8}",
         "who",
         format!("{} (least-most)", columns[0]),
         columns[1],
@@ -95,7 +95,7 @@ pub fn section(report: &Report, row: &Row) -> String {
     );
     for entry in row.entries.iter().filter(|entry| entry.why.is_none()) {
         if let Some(line) = line(report, row, entry) {
-            let _ = writeln!(text, "  {:16} {line}", entry.peer);
+            let _ = writeln!(text, "  {:17} {line}", entry.peer);
         }
     }
     // Who cannot take part is many where there are many peers: grouped by the reason.

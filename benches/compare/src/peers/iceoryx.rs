@@ -170,7 +170,9 @@ impl Threaded for Iceoryx {
             Course::Ask(_) => (Some("back"), Some("there".to_owned())),
         };
         // A far end is ready once it subscribed: the next sample goes to it.
-        let outs = out.iter().map(|way| publish(&channel(&node, way, job)?, job));
+        let outs = out
+            .iter()
+            .map(|way| publish(&channel(&node, way, job)?, job));
         let outs = outs.collect::<Outcome<_>>()?;
         let input = input.map(|way| subscribe(&channel(&node, &way, job)?));
         Ok(Ports {

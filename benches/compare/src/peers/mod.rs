@@ -8,6 +8,7 @@
 mod channels;
 mod iceoryx;
 mod omq;
+mod omq_exclusive;
 mod raw;
 mod ring;
 mod taipan;
@@ -77,6 +78,7 @@ pub fn all() -> Vec<Box<dyn Peer>> {
     peers.push(threads(zmq::Libzmq::default()));
     peers.extend(omq::WAYS.map(|way| threads(omq::Omq::new(way))));
     peers.push(tasks(omq::OmqTasks::default()));
+    peers.push(tasks(omq_exclusive::Exclusive));
     peers.push(threads(iceoryx::Iceoryx));
     peers.push(threads(WiredThreads::<Crossbeam>::default()));
     peers.push(threads(WiredThreads::<Kanal>::default()));
@@ -128,7 +130,8 @@ fn kinds<K>(shape: Shape, names: [K; 8]) -> (K, K) {
 /// The version of a package that this program was built with.
 fn locked(package: &str) -> String {
     let name = format!("name = \"{package}\"\nversion = \"");
-    let version = include_str!("../../Cargo.lock").split_once(&name);
+    // If others need an older one, ours is the last.
+    let version = include_str!("../../Cargo.lock").rsplit_once(&name);
     let version = version.and_then(|(_, rest)| rest.split('"').next());
     version.unwrap_or("?").to_owned()
 }

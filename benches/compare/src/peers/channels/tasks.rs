@@ -64,7 +64,10 @@ impl<C: Awaits> Tasked for WiredTasks<C> {
 
     fn about(&self) -> About {
         let (id, manner) = if self.workers {
-            (format!("{}-mt", C::NAME), "async calls in tasks, two workers")
+            (
+                format!("{}-mt", C::NAME),
+                "async calls in tasks, two workers",
+            )
         } else {
             (C::NAME.to_owned(), "async calls, current-thread runtime")
         };
