@@ -122,3 +122,39 @@ impl Plan {
         cut && words.all(|word| word.split(',').any(part))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::find;
+    use crate::peers::Part;
+
+    fn means(filter: &str, cell: &str, peer: &str) -> bool {
+        let plan = Plan::from_arguments(&["--filter".to_owned(), filter.to_owned()]);
+        let about = About {
+            id: peer.to_owned(),
+            version: String::new(),
+            manner: String::new(),
+            part: Part::Other,
+            quick: false,
+        };
+        plan.expect("a plan")
+            .means(&find(cell).expect("a cell"), &about)
+    }
+
+    #[test]
+    fn all_words_of_a_filter_must_be_found_and_any_part_of_a_word() {
+        let cell = "tcp/req-rep/64/unpinned";
+        assert!(means("tcp req-rep", cell, "omq"));
+        assert!(!means("tcp push-pull", cell, "omq"));
+        assert!(means("ipc,tcp libzmq,omq", cell, "omq-async"));
+        assert!(means("=omq", cell, "omq"));
+        assert!(!means("=omq", cell, "omq-async"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error() {
+        assert!(Plan::from_arguments(&["--fast".to_owned()]).is_err());
+        assert!(Plan::from_arguments(&["--rounds".to_owned()]).is_err());
+    }
+}

@@ -82,3 +82,40 @@ pub fn smoke_amount() -> Amount {
         warm_up: 20,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::find;
+
+    /// What calibration makes of a peer that takes so long for a message.
+    fn count_at(id: &str, seconds_each: f64) -> usize {
+        let cell = find(id).expect("a cell");
+        let run = |amount: Amount| {
+            Ok(Sample {
+                seconds: amount.count as f64 * seconds_each,
+                messages: amount.count as u64,
+                bytes: 0,
+                cpu_us: 0.0,
+                sleeps: 0.0,
+                latency_us: None,
+            })
+        };
+        calibrate(cell, 250, run).expect("calibrated").count
+    }
+
+    #[test]
+    fn a_sample_takes_about_the_time_that_was_asked_for() {
+        let fast = count_at("tcp/push-pull/64/unpinned", 1e-7);
+        assert!((2_000_000..3_000_000).contains(&fast), "{fast}");
+        let round_trips = count_at("tcp/req-rep/64/unpinned", 5e-5);
+        assert!((4_000..6_000).contains(&round_trips), "{round_trips}");
+    }
+
+    #[test]
+    fn a_slow_peer_gets_the_least_if_it_can() {
+        assert_eq!(count_at("tcp/req-rep/64/unpinned", 3e-4), 2_000);
+        // A minimum of two thousand would take twenty seconds.
+        assert_eq!(count_at("tcp/req-rep/64/unpinned", 1e-2), 100);
+    }
+}

@@ -300,3 +300,33 @@ pub fn all() -> Vec<Cell> {
 pub fn find(id: &str) -> Option<Cell> {
     all().into_iter().find(|cell| cell.id() == id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell_is_found_by_its_id() {
+        for cell in all() {
+            assert_eq!(find(&cell.id()), Some(cell));
+        }
+    }
+
+    #[test]
+    fn no_cell_is_there_twice() {
+        let mut ids: Vec<String> = all().iter().map(Cell::id).collect();
+        let count = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), count);
+    }
+
+    #[test]
+    fn a_window_holds_what_is_asked_at_a_time() {
+        for cell in all() {
+            if let Course::Ask(in_flight) = cell.course() {
+                assert!(cell.window() > in_flight);
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Bars: one row, everybody who has figures, the best first, with whiskers from the least to the most.
 //!
-//! The scale is linear and ends a little above the best library: a bound beyond it is cut off, and says its figure.
+//! Rates have a linear scale that ends a little above the best library: a bound beyond it is cut off, and says its
+//! figure. Times have a logarithmic one, and a tick at their p99.
 
 use std::fmt::Write;
 
@@ -16,6 +17,59 @@ const BARS: f64 = 300.0;
 const FIGURES: f64 = 92.0;
 const TOP: f64 = 24.0;
 
+/// From a figure to its place.
+struct Scale {
+    logarithmic: bool,
+    least: f64,
+    most: f64,
+}
+
+impl Scale {
+    /// For these figures; bounds do not stretch a linear scale.
+    fn of(report: &Report, figures: &[(&Entry, Spread)], logarithmic: bool) -> Scale {
+        let most = |all: bool| {
+            let counted = figures
+                .iter()
+                .filter(|(entry, _)| all || report.part(&entry.peer) != Part::Bound);
+            counted.map(|(_, spread)| spread.median).fold(0.0, f64::max)
+        };
+        let least = figures.iter().map(|(_, spread)| spread.median);
+        let least = least.fold(f64::MAX, f64::min).max(1e-3);
+        match most(logarithmic) {
+            most if logarithmic => Scale {
+                logarithmic,
+                least: 10f64.powf(least.log10().floor()) / 2.0,
+                most: most.max(least) * 10.0,
+            },
+            most if most > 0.0 => Scale {
+                logarithmic,
+                least: 0.0,
+                most: most * 1.05,
+            },
+            _ => Scale {
+                logarithmic,
+                least: 0.0,
+                most: most_of_bounds(figures),
+            },
+        }
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        let part = if self.logarithmic {
+            (value / self.least).log10() / (self.most / self.least).log10()
+        } else {
+            value / self.most
+        };
+        NAMES + part.clamp(0.0, 1.0) * BARS
+    }
+}
+
+/// If there are only bounds.
+fn most_of_bounds(figures: &[(&Entry, Spread)]) -> f64 {
+    let medians = figures.iter().map(|(_, spread)| spread.median);
+    medians.fold(1.0, f64::max)
+}
+
 pub fn chart(report: &Report, row: &Row, paint: &Paint) -> String {
     let latency = row.cell.is_latency();
     let figures = row
@@ -27,36 +81,30 @@ pub fn chart(report: &Report, row: &Row, paint: &Paint) -> String {
     if latency {
         figures.reverse();
     }
-    let libraries = figures
-        .iter()
-        .filter(|(entry, _)| report.part(&entry.peer) != Part::Bound);
-    let most = libraries
-        .map(|(_, spread)| spread.median)
-        .fold(0.0, f64::max);
-    let most = if most > 0.0 { most } else { 1.0 } * 1.05;
+    let scale = Scale::of(report, &figures, latency);
     let height = TOP + LINE * figures.len() as f64 + 6.0;
     let width = NAMES + BARS + FIGURES;
-    let direction = if latency {
-        "less is better"
+    let note = if latency {
+        "less is better; logarithmic, tick: p99"
     } else {
         "more is better"
     };
     let mut svg = format!(
         "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" role=\"img\">\
-         <text class=\"title\" x=\"0\" y=\"13\">{}, {} ({direction})</text>",
+         <text class=\"title\" x=\"0\" y=\"13\">{}, {} ({note})</text>",
         what(&row.cell),
         size_name(row.cell.size)
     );
     for (index, (entry, spread)) in figures.iter().enumerate() {
         let y = TOP + LINE * index as f64;
-        bar(&mut svg, y, entry, *spread, most, paint);
+        bar(&mut svg, y, entry, *spread, &scale, paint);
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn bar(svg: &mut String, y: f64, entry: &Entry, spread: Spread, most: f64, paint: &Paint) {
-    let x = |value: f64| NAMES + (value / most).min(1.0) * BARS;
+fn bar(svg: &mut String, y: f64, entry: &Entry, spread: Spread, scale: &Scale, paint: &Paint) {
+    let x = |value: f64| scale.x(value);
     let middle = y + LINE / 2.0;
     let part = paint.part(&entry.peer);
     let class = match part {
@@ -76,7 +124,7 @@ fn bar(svg: &mut String, y: f64, entry: &Entry, spread: Spread, most: f64, paint
         LINE - 6.0,
         paint.colour(&entry.peer)
     );
-    let cut = spread.median > most;
+    let cut = spread.median > scale.most;
     if !cut {
         let _ = write!(
             svg,
@@ -85,10 +133,23 @@ fn bar(svg: &mut String, y: f64, entry: &Entry, spread: Spread, most: f64, paint
             x(spread.max)
         );
     }
+    let mut end = x(spread.median.max(spread.max.min(scale.most)));
+    if scale.logarithmic {
+        let p99 = x(entry.median(|sample| sample.latency(1)));
+        end = end.max(p99);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{:.1}\" x2=\"{p99:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"/>\
+             <line class=\"whisker\" x1=\"{p99:.1}\" x2=\"{p99:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/>",
+            x(spread.median),
+            y + 5.0,
+            y + LINE - 5.0
+        );
+    }
     let _ = write!(
         svg,
         "<text{class} x=\"{:.1}\" y=\"{:.1}\">{}{}</text>",
-        x(spread.median.max(spread.max.min(most))) + 6.0,
+        end + 6.0,
         middle + 4.0,
         if cut { "\u{bb} " } else { "" },
         short(spread.median)

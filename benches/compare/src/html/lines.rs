@@ -6,12 +6,12 @@ use std::fmt::Write;
 use super::paint::{Paint, escape};
 use super::what;
 use crate::cells::size_name;
-use crate::model::{Report, Row, short};
+use crate::model::{Row, short};
 use crate::peers::Part;
 
 const LEFT: f64 = 56.0;
 const WIDTH: f64 = 380.0;
-const NAMES: f64 = 130.0;
+const NAMES: f64 = 150.0;
 const TOP: f64 = 24.0;
 const HEIGHT: f64 = 260.0;
 const BOTTOM: f64 = 24.0;
@@ -44,7 +44,7 @@ fn lines<'r>(rows: &[&'r Row]) -> Vec<Line<'r>> {
     lines
 }
 
-pub fn chart(_report: &Report, rows: &[&Row], paint: &Paint) -> String {
+pub fn chart(rows: &[&Row], paint: &Paint) -> String {
     let mut lines = lines(rows);
     let values = lines.iter().flat_map(|line| &line.points);
     let (mut least, mut most) = (f64::MAX, 0.0f64);

@@ -75,10 +75,14 @@ pub fn page(report: &Report) -> String {
         if these.peek().is_none() {
             continue;
         }
-        let _ = writeln!(page, "<h2 id=\"{transport}\">{transport}</h2>");
+        let _ = writeln!(
+            page,
+            "<h2 id=\"{transport}\">{transport}</h2><div class=\"cards\">"
+        );
         for group in these {
             page.push_str(&section(report, group, &paint));
         }
+        page.push_str("</div>\n");
     }
     page.push_str("</html>\n");
     page
@@ -126,7 +130,7 @@ fn section(report: &Report, group: &Group, paint: &Paint) -> String {
         text.push_str(&bars::chart(report, row, paint));
     }
     if group.rows.len() > 1 {
-        text.push_str(&lines::chart(report, &group.rows, paint));
+        text.push_str(&lines::chart(&group.rows, paint));
     }
     text.push_str("</div>\n<details><summary>figures</summary>");
     for row in &group.rows {
