@@ -300,8 +300,8 @@ fn gather<T>(
     Ok(all)
 }
 
-/// The life of a far process: `run` drives the far ends, and never comes back if all goes well.
-pub fn far_process(job: &Job, run: impl FnOnce(Vec<Post>) + Send + 'static) -> Outcome<()> {
+/// The life of a far process: `start` starts the far ends, which go on until the process is gone.
+pub fn far_process(job: &Job, start: impl FnOnce(Vec<Post>)) {
     let say = |line: &str| {
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
@@ -312,7 +312,6 @@ pub fn far_process(job: &Job, run: impl FnOnce(Vec<Post>) + Send + 'static) -> O
         matches!(io::stdin().read_line(&mut line), Ok(1..))
     };
     let (posts, host) = posts(job.cell.far_ends(), say, hear, Usage::now);
-    thread::spawn(move || run(posts));
+    start(posts);
     host();
-    Ok(())
 }

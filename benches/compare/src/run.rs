@@ -196,8 +196,8 @@ pub fn end(role: Role, job: &Job) -> Outcome<()> {
     let peer = peers::find(&job.peer)?;
     match role {
         Role::Far => {
-            let there = job.clone();
-            control::far_process(job, move |posts| peer.far(&there, posts))
+            control::far_process(job, |posts| peer.far(job, posts));
+            Ok(())
         }
         Role::Near => {
             let reply: Reply = peer.near(job).map_err(|error| error.to_string());
