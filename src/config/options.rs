@@ -143,8 +143,7 @@ pub struct Options {
     pub ipc_peers: IpcPeers,
     /// Shared memory behind `ipc://` (Linux). Default on: 1 MiB a link and direction, and a pool of 64 MiB a socket.
     pub shared_memory: SharedMemory,
-    /// How long a waiting caller looks for messages before it sleeps, on links over shared memory. Default
-    /// [`Spin::Auto`].
+    /// How long a waiting caller looks for messages before it sleeps. Default [`Spin::Auto`].
     pub spin: Spin,
 }
 

@@ -112,8 +112,9 @@ pub enum Views {
 /// How long a waiting caller looks for messages before it sleeps; see [`Options::spin`](super::Options::spin).
 ///
 /// Waking a sleeping thread takes tens of microseconds, so a message that comes soon is had much earlier by looking.
-/// The price is a processor that is busy meanwhile. Only links over shared memory are looked at, and not by a
-/// [`Poller`](crate::Poller).
+/// The price is a processor that is busy meanwhile, and given away in between to whoever wants it. All links are looked
+/// at: shared memory and in-process peers at the cost of some nanoseconds a look, streams at that of a system call, and
+/// those only by callers that wait to receive. A [`Poller`](crate::Poller) does not look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Spin {
