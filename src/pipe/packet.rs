@@ -54,7 +54,10 @@ impl Packet {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Got {
     /// A message, which is in the place that was given for it.
-    Message,
+    Message {
+        /// Whether there seems to be more to receive already.
+        more: bool,
+    },
     /// What the peer wants.
     Subscription(Subscription),
 }

@@ -19,6 +19,8 @@ pub(crate) struct Pipes {
     /// Pipes whose peers do not tell of news: see [`Lane::glance`](super::Lane::glance).
     awake: Vec<PipeId>,
     closed: Vec<Closed>,
+    /// Whether the last receive has left more to receive where it was.
+    pub(crate) more: bool,
     /// Drops that belong to no pipe, or to pipes that are gone.
     pub(crate) drops: Drops,
 }
@@ -135,12 +137,14 @@ impl Pipes {
         let pipe = self.slab.get_mut(id)?;
         match pipe.try_recv(into) {
             Ok(got) => {
+                self.more = matches!(got, Got::Message { more: true });
                 if pipe.glances() && !pipe.awake {
                     self.rouse(id);
                 }
                 Some(got)
             }
             Err(LaneIdle::Empty) => {
+                self.more = false;
                 // Parts of a packet may have been read, and the peer was not asked to tell of the others.
                 if pipe.glances() && !pipe.awake {
                     self.rouse(id);
@@ -148,6 +152,7 @@ impl Pipes {
                 None
             }
             Err(LaneIdle::Closed(cause)) => {
+                self.more = false;
                 self.note_closed(id, cause);
                 None
             }

@@ -54,6 +54,8 @@ struct Shared {
     /// The writer was refused and wants its bell rung.
     writer_waits: AtomicBool,
     reader_gone: AtomicBool,
+    /// Changed under the lock of the buffers.
+    writer_gone: AtomicBool,
     send_limits: Mutex<(Limits, Limits)>,
     limits_changed: AtomicUsize,
 }
@@ -65,7 +67,6 @@ struct Buffers {
     ready: VecDeque<Packet>,
     /// The reader found nothing and wants its bell rung.
     reader_idle: bool,
-    writer_gone: bool,
 }
 
 impl Shared {
@@ -132,12 +133,12 @@ pub(crate) fn queue(
             fresh: Vec::new(),
             ready: VecDeque::new(),
             reader_idle: true,
-            writer_gone: false,
         }),
         consumed: AtomicUsize::new(0),
         consumed_bytes: AtomicUsize::new(0),
         writer_waits: AtomicBool::new(false),
         reader_gone: AtomicBool::new(false),
+        writer_gone: AtomicBool::new(false),
         send_limits: Mutex::new((send, recv)),
         limits_changed: AtomicUsize::new(0),
     });
@@ -273,7 +274,7 @@ impl QueueSender {
 impl Drop for QueueSender {
     fn drop(&mut self) {
         let mut buffers = self.shared.buffers.lock();
-        buffers.writer_gone = true;
+        self.shared.writer_gone.store(true, Ordering::Release);
         buffers.reader_idle = false;
         drop(buffers);
         self.reader.door.readable(self.reader.pipe);
@@ -298,7 +299,8 @@ impl QueueReceiver {
         match packet {
             Packet::Message(message) => {
                 *into = message;
-                Some(Got::Message)
+                let more = !self.batch.is_empty();
+                Some(Got::Message { more })
             }
             Packet::Subscription(subscription) => Some(Got::Subscription(subscription)),
         }
@@ -307,6 +309,12 @@ impl QueueReceiver {
     /// Whether the writer was gone when `try_recv` last found nothing.
     pub(crate) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether the writer is gone. What it sent may still be there.
+    #[inline]
+    pub(crate) fn writer_gone(&self) -> bool {
+        self.shared.writer_gone.load(Ordering::Acquire)
     }
 
     /// Takes over what is there; `false` if that is nothing.
@@ -347,7 +355,7 @@ impl QueueReceiver {
         let mut buffers = self.shared.buffers.lock();
         let found = !buffers.is_empty();
         buffers.reader_idle = !found;
-        let gone = buffers.writer_gone;
+        let gone = self.writer_gone();
         drop(buffers);
         if found {
             return self.take_over() > 0;

@@ -83,7 +83,7 @@ fn send(sender: &mut QueueSender, number: u64) -> bool {
 fn recv(receiver: &mut QueueReceiver) -> Option<u64> {
     let mut message = Message::new();
     match receiver.try_recv(&mut message)? {
-        Got::Message => {
+        Got::Message { .. } => {
             let bytes: [u8; 8] = message.first()[..].try_into().expect("a number");
             Some(u64::from_be_bytes(bytes))
         }

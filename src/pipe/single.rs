@@ -252,9 +252,9 @@ impl Pipe {
             && let Some(message) = self.injected.pop_front()
         {
             *into = message;
-            result = Ok(Got::Message);
+            result = Ok(Got::Message { more: false });
         }
-        if matches!(result, Ok(Got::Message)) {
+        if matches!(result, Ok(Got::Message { .. })) {
             self.counters.messages_in += 1;
             self.counters.bytes_in += into.byte_len() as u64;
         }
@@ -324,10 +324,10 @@ fn newest(
     let mut found = 0;
     loop {
         match lane.try_recv(into) {
-            Ok(Got::Message) => found += 1,
+            Ok(Got::Message { .. }) => found += 1,
             Err(_) if found > 0 => {
                 counters.drops.add(DropReason::Replaced, found - 1);
-                return Ok(Got::Message);
+                return Ok(Got::Message { more: false });
             }
             other => {
                 counters.drops.add(DropReason::Replaced, found);

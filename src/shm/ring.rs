@@ -355,6 +355,12 @@ impl Consumer {
         Ok(tail != self.head)
     }
 
+    /// Whether it is known that there are further records.
+    #[inline]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.tail != self.head
+    }
+
     /// The next record, which stays until [`advance`](Self::advance).
     ///
     /// # Errors

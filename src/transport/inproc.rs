@@ -91,7 +91,7 @@ impl InprocLane {
                 }
                 let closed = slot.closed;
                 *into = slot.newest.take().ok_or_else(|| idle(closed))?;
-                Ok(Got::Message)
+                Ok(Got::Message { more: false })
             }
         }
     }
@@ -131,7 +131,7 @@ impl Lane for InprocLane {
         match self.ahead.take() {
             Some(Packet::Message(message)) => {
                 *into = message;
-                Ok(Got::Message)
+                Ok(Got::Message { more: false })
             }
             Some(Packet::Subscription(subscription)) => Ok(Got::Subscription(subscription)),
             None => self.take(into),
@@ -151,12 +151,13 @@ impl Lane for InprocLane {
                 queue.set_limits(recv);
             }
         }
-        if self.ahead.is_some() {
+        let alive = matches!(&self.rx, Inlet::Queue(queue) if !queue.writer_gone());
+        if self.ahead.is_some() || (alive && matches!(event, LaneEvent::Readable)) {
             return None;
         }
         let mut message = Message::new();
         match self.take(&mut message) {
-            Ok(Got::Message) => self.ahead = Some(Packet::Message(message)),
+            Ok(Got::Message { .. }) => self.ahead = Some(Packet::Message(message)),
             Ok(Got::Subscription(wish)) => self.ahead = Some(Packet::Subscription(wish)),
             Err(LaneIdle::Closed(cause)) => return Some(cause),
             Err(LaneIdle::Empty) => {}

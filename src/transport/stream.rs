@@ -230,7 +230,8 @@ impl StreamLane {
     #[inline]
     fn take(&mut self, into: &mut Message) -> Result<Got, LaneIdle> {
         if self.decoder.next_short(into) {
-            return Ok(Got::Message);
+            let more = self.decoder.buffered() > 0;
+            return Ok(Got::Message { more });
         }
         self.take_slow(into)
     }
@@ -241,7 +242,8 @@ impl StreamLane {
             match self.decoder.next() {
                 Ok(Some(Inbound::Message(message))) => {
                     *into = message;
-                    return Ok(Got::Message);
+                    let more = self.decoder.buffered() > 0;
+                    return Ok(Got::Message { more });
                 }
                 Ok(Some(Inbound::Subscribe(topic))) => {
                     return Ok(Got::Subscription(Subscription::Add(topic)));
@@ -272,7 +274,7 @@ impl StreamLane {
         if self.ahead.is_none() {
             let mut message = Message::new();
             match self.take(&mut message) {
-                Ok(Got::Message) => self.ahead = Some(Packet::Message(message)),
+                Ok(Got::Message { .. }) => self.ahead = Some(Packet::Message(message)),
                 Ok(Got::Subscription(wish)) => self.ahead = Some(Packet::Subscription(wish)),
                 Err(LaneIdle::Closed(cause)) => return Some(cause),
                 Err(LaneIdle::Empty) => {}
@@ -334,7 +336,8 @@ impl Lane for StreamLane {
         match self.ahead.take() {
             Some(Packet::Message(message)) => {
                 *into = message;
-                Ok(Got::Message)
+                let more = self.decoder.buffered() > 0;
+                Ok(Got::Message { more })
             }
             Some(Packet::Subscription(subscription)) => Ok(Got::Subscription(subscription)),
             None => self.take(into),

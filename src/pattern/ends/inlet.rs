@@ -71,7 +71,7 @@ impl Inlet {
         }
         while let Some(pipe) = self.fair.turn() {
             match pipes.try_recv(pipe, into) {
-                Some(Got::Message) => {
+                Some(Got::Message { .. }) => {
                     self.fair.taken();
                     if wanted(into) {
                         return Ok(());

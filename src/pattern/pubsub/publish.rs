@@ -100,7 +100,7 @@ impl Publisher {
                 Got::Subscription(Subscription::Cancel(topic)) => {
                     self.cancelled(pipes, pipe, &topic)
                 }
-                Got::Message => self.received(pipes, pipe, mem::take(&mut message)),
+                Got::Message { .. } => self.received(pipes, pipe, mem::take(&mut message)),
             }
         }
     }

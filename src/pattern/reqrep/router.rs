@@ -194,7 +194,7 @@ impl Router {
         }
         while let Some(pipe) = self.fair.turn() {
             match pipes.try_recv(pipe, into) {
-                Some(Got::Message) => {
+                Some(Got::Message { .. }) => {
                     self.fair.taken();
                     if let Some(id) = self.table.id(pipe) {
                         into.push_front(id);

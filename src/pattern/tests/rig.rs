@@ -73,7 +73,7 @@ impl Lane for FakeLane {
         match self.0.0.lock().unwrap().incoming.pop_front() {
             Some(Packet::Message(message)) => {
                 *into = message;
-                Ok(Got::Message)
+                Ok(Got::Message { more: false })
             }
             Some(Packet::Subscription(subscription)) => Ok(Got::Subscription(subscription)),
             None => Err(LaneIdle::Empty),

@@ -7,8 +7,8 @@
 //!     └── the caller waits: write ──┘                  └─── somebody's turn came: write ──┘
 //! ```
 //!
-//! Whoever waits for an answer has written the question; whoever streams pays one system call for many
-//! messages. A full outbox is written by the lane itself, whatever the state. There is no timer.
+//! Whoever waits for an answer has written the question; whoever streams, or answers several messages that came
+//! together, pays one system call for many messages. A full outbox is written by the lane itself, whatever the state. There is no timer.
 
 use std::time::{Duration, Instant};
 
@@ -35,16 +35,20 @@ pub(super) struct FlushPolicy {
 }
 
 impl FlushPolicy {
-    /// A message was collected.
+    /// A message was collected. `more` says that the caller has more to receive at hand, and so probably to send.
     #[inline]
-    pub(super) fn on_send(&mut self, now: impl FnOnce() -> Instant) -> Advice {
+    pub(super) fn on_send(&mut self, more: bool, now: impl FnOnce() -> Instant) -> Advice {
         if self.scheduled {
             return Advice::Collect;
         }
         if !self.streaming {
             self.streaming = true;
             self.last = None;
-            return Advice::Write;
+            if !more {
+                return Advice::Write;
+            }
+            self.scheduled = true;
+            return Advice::Schedule;
         }
         let now = now();
         let alone = self.last.is_some_and(|last| now.duration_since(last) > GAP);
@@ -77,31 +81,46 @@ mod tests {
     fn question_and_answer_always_write_at_once() {
         let mut policy = FlushPolicy::default();
         for _ in 0..3 {
-            assert_eq!(policy.on_send(|| panic!("no clock is read")), Advice::Write);
+            assert_eq!(
+                policy.on_send(false, || panic!("no clock is read")),
+                Advice::Write
+            );
             policy.on_wait();
         }
+    }
+
+    #[test]
+    fn answers_to_what_came_together_leave_together() {
+        let mut policy = FlushPolicy::default();
+        let clock = || panic!("no clock is read");
+        assert_eq!(policy.on_send(true, clock), Advice::Schedule);
+        assert_eq!(policy.on_send(true, clock), Advice::Collect);
+        assert_eq!(policy.on_send(false, clock), Advice::Collect);
+        policy.on_wait();
+        policy.on_turn(Instant::now());
+        assert_eq!(policy.on_send(false, clock), Advice::Write);
     }
 
     #[test]
     fn a_stream_is_collected_and_scheduled_once_a_turn() {
         let start = Instant::now();
         let mut policy = FlushPolicy::default();
-        assert_eq!(policy.on_send(|| start), Advice::Write);
-        assert_eq!(policy.on_send(|| start), Advice::Schedule);
-        assert_eq!(policy.on_send(|| start), Advice::Collect);
+        assert_eq!(policy.on_send(false, || start), Advice::Write);
+        assert_eq!(policy.on_send(false, || start), Advice::Schedule);
+        assert_eq!(policy.on_send(false, || start), Advice::Collect);
         policy.on_turn(start);
-        assert_eq!(policy.on_send(|| start), Advice::Schedule);
+        assert_eq!(policy.on_send(false, || start), Advice::Schedule);
     }
 
     #[test]
     fn sends_with_long_gaps_are_written_one_by_one() {
         let start = Instant::now();
         let mut policy = FlushPolicy::default();
-        policy.on_send(|| start);
-        policy.on_send(|| start);
+        policy.on_send(false, || start);
+        policy.on_send(false, || start);
         policy.on_turn(start);
-        assert_eq!(policy.on_send(|| start + 2 * GAP), Advice::Write);
-        assert_eq!(policy.on_send(|| start + 4 * GAP), Advice::Write);
-        assert_eq!(policy.on_send(|| start + 4 * GAP), Advice::Schedule);
+        assert_eq!(policy.on_send(false, || start + 2 * GAP), Advice::Write);
+        assert_eq!(policy.on_send(false, || start + 4 * GAP), Advice::Write);
+        assert_eq!(policy.on_send(false, || start + 4 * GAP), Advice::Schedule);
     }
 }

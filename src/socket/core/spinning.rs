@@ -26,7 +26,7 @@ const LOOKS: u32 = 16;
 /// After so long a look the peer may be waiting for our processor.
 const YIELD_AFTER: Duration = Duration::from_nanos(500);
 /// The longest that a thread of a runtime is kept from its other tasks.
-const IN_ONE_GO: Duration = Duration::from_micros(10);
+const IN_ONE_GO: Duration = Duration::from_micros(25);
 
 /// How far one async call is with looking.
 #[derive(Debug, Default)]

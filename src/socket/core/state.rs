@@ -200,7 +200,7 @@ impl State {
         if !self.pipes.has_dirty() {
             return false;
         }
-        match self.flush.on_send(Instant::now) {
+        match self.flush.on_send(self.pipes.more, Instant::now) {
             Advice::Write => {
                 self.flush_dirty(signal);
                 false
@@ -213,6 +213,7 @@ impl State {
     /// The caller waits, or found nothing: whatever was collected goes out.
     #[inline]
     pub(super) fn before_wait(&mut self, signal: &Signal) {
+        self.pipes.more = false;
         self.flush.on_wait();
         self.flush_dirty(signal);
     }
@@ -458,16 +459,26 @@ impl State {
                 PipeEvent::Writable
             };
             self.pattern.on_event(&mut self.pipes, id, event);
-            if ring == Ring::Readable {
-                // The peer may be gone, which a socket that never receives would not notice.
-                self.read_ahead(id);
-            }
             match ring {
-                Ring::Readable => signal.wake_readable(),
+                Ring::Readable => {
+                    self.notice_end(id);
+                    signal.wake_readable();
+                }
                 Ring::Writable => signal.wake_writable(),
             }
         }
         self.rings = rings;
+    }
+
+    /// The in-process peer may be gone, which a socket that never receives would not notice.
+    fn notice_end(&mut self, id: PipeId) {
+        if !self.kind.can_recv() {
+            return self.read_ahead(id);
+        }
+        let lane = self.pipes.get_mut(id).and_then(Pipe::lane_mut);
+        if let Some(cause) = lane.and_then(|lane| lane.on_event(LaneEvent::Readable)) {
+            self.pipes.note_closed(id, cause);
+        }
     }
 
     /// Notes in-process peers that are gone since their last message was received; nothing rings for that.

@@ -143,7 +143,7 @@ impl SharedSide {
     pub fn receive(&mut self) -> SharedGot {
         let mut message = Message::new();
         match self.lane.try_recv(&mut message) {
-            Ok(Got::Message) => SharedGot::Message(message),
+            Ok(Got::Message { .. }) => SharedGot::Message(message),
             Ok(Got::Subscription(subscription)) => SharedGot::Topic(subscription.topic().to_vec()),
             Err(LaneIdle::Empty) => SharedGot::Nothing,
             Err(LaneIdle::Closed(cause)) => {

@@ -117,12 +117,16 @@ impl Incoming {
                 *into = Message::from(self.read(record));
                 self.rx.taken.count(record.len);
                 self.consume(record);
-                Ok(Got::Message)
+                Ok(Got::Message {
+                    more: self.rx.is_behind(),
+                })
             }
             Ok(_) => match self.take_parts()? {
                 Packet::Message(message) => {
                     *into = message;
-                    Ok(Got::Message)
+                    Ok(Got::Message {
+                        more: self.rx.is_behind(),
+                    })
                 }
                 Packet::Subscription(subscription) => Ok(Got::Subscription(subscription)),
             },
