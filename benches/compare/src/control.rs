@@ -8,9 +8,10 @@
 //!   near                     host              far ends
 //!     | ------ launches ------> | ---- start ----> |
 //!     | <------- ready -------- | <-- all ready -- |  they are connected
+//!     | ---------- go --------> | ---- gate -----> |  far ends that send wait for it
 //!     | ~~~~~~~~~~~~~~~ warm-up ~~~~~~~~~~~~~~~~~> |
 //!     | <-------- warm -------- | <-- all warm --- |  everything that counts comes after this
-//!     | ---------- go --------> | ---- gate -----> |  far ends that send wait for it
+//!     | ---------- go --------> | ---- gate -----> |  and again
 //!     | ~~~~~~~~~~~~~~~ messages ~~~~~~~~~~~~~~~~> |
 //!     | <------- report ------- | <-- all done --- |
 //!     | ----- end of input ---> |                     only now is the process with its sockets gone
@@ -199,29 +200,34 @@ impl Post {
         let _ = self.say(Word::Failed(why.to_owned()));
     }
 
-    /// What waits until the near end lets the far ends begin.
+    /// What far ends that send wait at.
     pub fn gate(&self) -> Arc<Gate> {
         self.gate.clone()
     }
 }
 
-/// Opens once.
+/// Opens twice: for the warm-up, and for what counts.
 #[derive(Default)]
 pub struct Gate {
-    open: Mutex<bool>,
-    opened: Condvar,
+    opened: Mutex<u32>,
+    change: Condvar,
 }
+
+/// The first time that the gate opens.
+pub const WARM_UP: u32 = 1;
+/// The second time.
+pub const COUNTED: u32 = 2;
 
 impl Gate {
     fn open(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.opened.notify_all();
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.change.notify_all();
     }
 
-    /// Blocks until it is open.
-    pub fn pass(&self) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = self.opened.wait_while(open, |open| !*open);
+    /// Blocks until it has opened so many times.
+    pub fn pass(&self, times: u32) {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.change.wait_while(opened, |opened| *opened < times);
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -247,6 +253,8 @@ fn posts(
             let ready = |word: &Word| matches!(word, Word::Ready).then_some(());
             gather(&heard, &mut early, ends, ready)?;
             say("ready")?;
+            hear();
+            gate.open();
             let warm = |word: &Word| matches!(word, Word::Warm).then_some(());
             gather(&heard, &mut early, ends, warm)?;
             let before = usage()?;

@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::count::{BRISK_MARKERS, Clock, Tally, phases, portion};
 use crate::Outcome;
 use crate::cells::{Cell, Course, Placement, Transport};
-use crate::control::{Fars, Post};
+use crate::control::{COUNTED, Fars, Post, WARM_UP};
 use crate::job::Job;
 use crate::meter::{FarReport, Mark, Sample, Usage, now_ns};
 use crate::payload::{END, Got, WARM, check, check_any, tag};
@@ -90,6 +90,7 @@ impl<P: Tasked> Tasks<P> {
         };
         end.settle(job.cell.far_ends()).await?;
         fars = said(fars, "ready").await?;
+        fars.go()?;
         near(end, fars, job).await
     }
 
@@ -300,10 +301,12 @@ async fn far<E: TaskEnd>(end: &mut E, post: &Post, job: &Job) -> Outcome<()> {
             }
         }
         Course::Gather => {
+            let gate = post.gate();
+            aside(move || gate.pass(WARM_UP)).await?;
             send(end, size, 0..portion(job, job.warm_up, post.index)).await?;
             post.warm()?;
             let gate = post.gate();
-            aside(move || gate.pass()).await?;
+            aside(move || gate.pass(COUNTED)).await?;
             let count = portion(job, job.count, post.index);
             send(end, size, 0..count).await?;
             post.done(count)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::count::{BRISK_MARKERS, Clock, Tally, phases, portion};
 use crate::Outcome;
 use crate::cells::{Cell, Course, Transport};
-use crate::control::{Fars, Post};
+use crate::control::{COUNTED, Fars, Post, WARM_UP};
 use crate::job::Job;
 use crate::meter::{FarReport, Mark, Sample, Usage, now_ns};
 use crate::payload::{END, Got, WARM, check, check_any, tag};
@@ -80,6 +80,7 @@ impl<P: Threaded> Peer for Threads<P> {
         };
         end.settle(job.cell.far_ends())?;
         fars.all_say("ready")?;
+        fars.go()?;
         near(end, fars, job)
     }
 
@@ -238,9 +239,10 @@ fn far<E: End>(end: &mut E, post: &Post, job: &Job) -> Outcome<()> {
             }
         }
         Course::Gather => {
+            post.gate().pass(WARM_UP);
             send(end, size, 0..portion(job, job.warm_up, post.index))?;
             post.warm()?;
-            post.gate().pass();
+            post.gate().pass(COUNTED);
             let count = portion(job, job.count, post.index);
             send(end, size, 0..count)?;
             post.done(count)?;

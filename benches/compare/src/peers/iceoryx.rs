@@ -10,7 +10,9 @@ use std::path::Path as StdPath;
 
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
+use iceoryx2::port::update_connections::UpdateConnections;
 use iceoryx2::prelude::*;
+use iceoryx2::service::port_factory::PortFactory as _;
 use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
 
 use super::{About, Part, locked};
@@ -31,6 +33,8 @@ pub struct Ports {
     outs: Vec<Out>,
     input: Option<In>,
     turn: usize,
+    /// What the far ends publish on, if they do.
+    gathers: Option<Channel>,
     _node: Node<ipc::Service>,
 }
 
@@ -58,6 +62,18 @@ impl End for Ports {
             }
             spin.again();
         }
+    }
+
+    /// A publisher that fills its buffer before the subscriber knows of it waits for ever.
+    fn settle(&mut self, fars: usize) -> Outcome<()> {
+        if let (Some(channel), Some(input)) = (&self.gathers, &self.input) {
+            let mut spin = Spin::new();
+            while channel.dynamic_config().number_of_publishers() < fars {
+                spin.again();
+            }
+            input.update_connections()?;
+        }
+        Ok(())
     }
 }
 
@@ -140,6 +156,7 @@ impl Threaded for Iceoryx {
             outs: Vec::new(),
             input: None,
             turn: 0,
+            gathers: None,
             _node: node,
         };
         let node = &ports._node;
@@ -149,7 +166,11 @@ impl Threaded for Iceoryx {
                 let outs = names.map(|name| publish(&channel(node, &name, job)?, job));
                 ports.outs = outs.collect::<Outcome<_>>()?;
             }
-            Course::Gather => ports.input = Some(subscribe(&channel(node, "there", job)?)?),
+            Course::Gather => {
+                let there = channel(node, "there", job)?;
+                ports.input = Some(subscribe(&there)?);
+                ports.gathers = Some(there);
+            }
             course => {
                 let there = channel(node, "there", job)?;
                 if let Course::Ask(_) = course {
@@ -179,6 +200,7 @@ impl Threaded for Iceoryx {
             outs,
             input: input.transpose()?,
             turn: 0,
+            gathers: None,
             _node: node,
         })
     }
