@@ -8,5 +8,5 @@ mod count;
 mod tasks;
 mod threads;
 
-pub use tasks::{TaskEnd, Tasked, Tasks};
+pub use tasks::{TaskEnd, Tasked, Tasks, aside};
 pub use threads::{End, Threaded, Threads};

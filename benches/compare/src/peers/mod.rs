@@ -6,13 +6,19 @@
 //! or [`Tasked`](crate::drive::Tasked) (async calls) and its end, and a line in [`all`].
 
 mod channels;
+mod credit;
 mod iceoryx;
+mod monocoque;
 mod omq;
 mod omq_exclusive;
 mod raw;
 mod ring;
+mod rzmq;
 mod taipan;
 mod zmq;
+mod zmq_rs;
+
+use std::fs;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +85,11 @@ pub fn all() -> Vec<Box<dyn Peer>> {
     peers.extend(omq::WAYS.map(|way| threads(omq::Omq::new(way))));
     peers.push(tasks(omq::OmqTasks::default()));
     peers.push(tasks(omq_exclusive::Exclusive));
+    peers.extend([false, true].map(|flushes| tasks(monocoque::Monocoque { flushes })));
+    peers.push(tasks(zmq_rs::ZmqRs { workers: false }));
+    peers.push(workers(zmq_rs::ZmqRs { workers: true }));
+    peers.push(tasks(rzmq::Rzmq::new(false)));
+    peers.push(workers(rzmq::Rzmq::new(true)));
     peers.push(threads(iceoryx::Iceoryx));
     peers.push(threads(WiredThreads::<Crossbeam>::default()));
     peers.push(threads(WiredThreads::<Kanal>::default()));
@@ -134,4 +145,16 @@ fn locked(package: &str) -> String {
     let version = include_str!("../../Cargo.lock").rsplit_once(&name);
     let version = version.and_then(|(_, rest)| rest.split('"').next());
     version.unwrap_or("?").to_owned()
+}
+
+/// Where Unix sockets of this run are that need files. It is swept like all that has this name.
+fn socket_folder(run: u32) -> String {
+    format!("/tmp/taipan-compare-{run}")
+}
+
+/// A path for the Unix socket of this run, in its folder, which is made.
+fn socket_file(job: &Job) -> Outcome<String> {
+    let folder = socket_folder(job.run);
+    fs::create_dir_all(&folder)?;
+    Ok(format!("{folder}/{}", job.serial))
 }
