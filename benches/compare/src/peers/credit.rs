@@ -1,7 +1,7 @@
 //! What stands between a publisher that drops and messages that must not be lost: subscribers give credit, and the
 //! publisher stays within it, as a program has to that uses such a library and needs every message.
 //!
-//! Credit goes over a Unix datagram socket, not through the library, four times in each window. It also says when a
+//! Credit goes through a named pipe, not through the library, four times in each window. It also says when a
 //! subscriber is there, for libraries that cannot: the publisher sends probes until each has had one.
 //!
 //! ```text
@@ -11,13 +11,17 @@
 //!      | ~~~~~ at most a window ~~~~~~~~~> |
 //!      | <--------- its index ------------ |   after each quarter of a window
 //! ```
+//!
+//! The pipe never fills: what a subscriber gives before the publisher looks is a few bytes, and nobody waits to give.
 
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram};
 use std::time::Duration;
 
-use tokio::net::UnixDatagram;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe;
 
+use super::files;
 use crate::Outcome;
 use crate::job::Job;
 
@@ -27,24 +31,18 @@ pub const PROBE: u8 = 254;
 /// How long the publisher waits for answers before it sends another probe.
 const PROBE_INTERVAL: Duration = Duration::from_millis(1);
 
+fn pipe_path(job: &Job) -> Outcome<String> {
+    files::path(job, "credit")
+}
+
 /// How many messages a subscriber receives for each credit it gives.
 fn step(job: &Job) -> usize {
     (job.cell.window() / 4).max(1)
 }
 
-fn address(job: &Job) -> Outcome<SocketAddr> {
-    let name = format!("{}-credit", job.name());
-    Ok(SocketAddr::from_abstract_name(name)?)
-}
-
-fn awaited(socket: StdDatagram) -> Outcome<UnixDatagram> {
-    socket.set_nonblocking(true)?;
-    Ok(UnixDatagram::from_std(socket)?)
-}
-
 /// The publisher's side: never further ahead of the slowest subscriber than the window.
 pub struct Credit {
-    socket: UnixDatagram,
+    pipe: pipe::Receiver,
     sent: usize,
     /// What may have been sent before there is more credit.
     limit: usize,
@@ -54,9 +52,15 @@ pub struct Credit {
 }
 
 impl Credit {
-    pub fn bind(job: &Job) -> Outcome<Credit> {
+    pub fn listen(job: &Job) -> Outcome<Credit> {
+        let path = pipe_path(job)?;
+        mkfifo(path.as_str(), Mode::S_IRUSR | Mode::S_IWUSR)?;
+        // Open for writing as well, so that it does not end before the first subscriber is there.
+        let pipe = pipe::OpenOptions::new()
+            .read_write(true)
+            .open_receiver(path)?;
         Ok(Credit {
-            socket: awaited(StdDatagram::bind_addr(&address(job)?)?)?,
+            pipe,
             sent: 0,
             limit: job.cell.window(),
             received: vec![0; job.cell.far_ends()],
@@ -65,41 +69,46 @@ impl Credit {
         })
     }
 
-    async fn next(&self) -> Outcome<usize> {
-        let mut index = [0];
-        self.socket.recv(&mut index).await?;
-        Ok(index[0].into())
-    }
-
     /// Called before each message.
     #[inline]
     pub async fn spend(&mut self) -> Outcome<()> {
         while self.sent >= self.limit {
-            let from = self.next().await?;
-            *self.received.get_mut(from).ok_or("a credit of nobody")? += self.step;
-            let slowest = self.received.iter().min().copied().unwrap_or(0);
-            self.limit = slowest + self.window;
+            self.earn().await?;
         }
         self.sent += 1;
         Ok(())
     }
 
-    /// Whether all subscribers are there after all that `here` counts; waits a moment for them. If not, another probe
-    /// is due.
-    pub async fn all_here(&self, here: &mut usize) -> Outcome<bool> {
-        while *here < self.received.len() {
-            match tokio::time::timeout(PROBE_INTERVAL, self.next()).await {
-                Ok(index) => *here += usize::from(index? < self.received.len()),
-                Err(_) => return Ok(false),
-            }
+    async fn earn(&mut self) -> Outcome<()> {
+        let mut indices = [0; 64];
+        let count = self.pipe.read(&mut indices).await?;
+        for index in &indices[..count] {
+            let of = self.received.get_mut(usize::from(*index));
+            *of.ok_or("a credit of nobody")? += self.step;
         }
-        Ok(true)
+        let slowest = self.received.iter().min().copied().unwrap_or(0);
+        self.limit = slowest + self.window;
+        Ok(())
+    }
+
+    /// Whether as many subscribers as there are have said so, `here` of them before; waits a moment. If not, another
+    /// probe is due.
+    pub async fn all_here(&mut self, here: &mut usize) -> Outcome<bool> {
+        let read = async {
+            while *here < self.received.len() {
+                self.pipe.read_u8().await?;
+                *here += 1;
+            }
+            Ok(true)
+        };
+        let read = tokio::time::timeout(PROBE_INTERVAL, read);
+        read.await.unwrap_or(Ok(false))
     }
 }
 
 /// A subscriber's side.
 pub struct Creditor {
-    socket: UnixDatagram,
+    pipe: pipe::Sender,
     index: u8,
     received: usize,
     step: usize,
@@ -107,20 +116,17 @@ pub struct Creditor {
 
 impl Creditor {
     pub fn connect(job: &Job, index: usize) -> Outcome<Creditor> {
-        let socket = StdDatagram::unbound()?;
-        socket.connect_addr(&address(job)?)?;
         Ok(Creditor {
-            socket: awaited(socket)?,
+            pipe: pipe::OpenOptions::new().open_sender(pipe_path(job)?)?,
             index: u8::try_from(index)?,
             received: 0,
             step: step(job),
         })
     }
 
-    /// Called once, after the first probe.
-    pub async fn here(&self) -> Outcome<()> {
-        self.socket.send(&[self.index]).await?;
-        Ok(())
+    /// Called once, after the first probe, for publishers that ask.
+    pub async fn here(&mut self) -> Outcome<()> {
+        Ok(self.pipe.write_u8(self.index).await?)
     }
 
     /// Called after each message that is not a probe.
@@ -128,7 +134,7 @@ impl Creditor {
     pub async fn received(&mut self) -> Outcome<()> {
         self.received += 1;
         if self.received.is_multiple_of(self.step) {
-            self.here().await?;
+            self.pipe.write_u8(self.index).await?;
         }
         Ok(())
     }

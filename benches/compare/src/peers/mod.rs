@@ -7,6 +7,7 @@
 
 mod channels;
 mod credit;
+mod files;
 mod iceoryx;
 mod monocoque;
 mod omq;
@@ -17,8 +18,6 @@ mod rzmq;
 mod taipan;
 mod zmq;
 mod zmq_rs;
-
-use std::fs;
 
 use serde::{Deserialize, Serialize};
 
@@ -145,16 +144,4 @@ fn locked(package: &str) -> String {
     let version = include_str!("../../Cargo.lock").rsplit_once(&name);
     let version = version.and_then(|(_, rest)| rest.split('"').next());
     version.unwrap_or("?").to_owned()
-}
-
-/// Where Unix sockets of this run are that need files. It is swept like all that has this name.
-fn socket_folder(run: u32) -> String {
-    format!("/tmp/taipan-compare-{run}")
-}
-
-/// A path for the Unix socket of this run, in its folder, which is made.
-fn socket_file(job: &Job) -> Outcome<String> {
-    let folder = socket_folder(job.run);
-    fs::create_dir_all(&folder)?;
-    Ok(format!("{folder}/{}", job.serial))
 }

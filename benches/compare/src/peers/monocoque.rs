@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::credit::{Credit, Creditor};
-use super::{About, Part, kinds, locked};
+use super::{About, Part, files, kinds, locked};
 use crate::Outcome;
 use crate::cells::{Cell, Course, Shape, Transport};
 use crate::drive::{TaskEnd, Tasked, aside};
@@ -321,7 +321,10 @@ impl Tasked for Monocoque {
 
     fn about(&self) -> About {
         let (id, manner) = if self.flushes {
-            ("monocoque-flush", "its user collects messages and calls flush")
+            (
+                "monocoque-flush",
+                "its user collects messages and calls flush",
+            )
         } else {
             ("monocoque", "a write for each message; publishes on credit")
         };
@@ -359,7 +362,7 @@ impl Tasked for Monocoque {
                 let options = options(job, self.flushes);
                 let publisher = PubSocket::bind_with_options(local, options).await?;
                 let place = publisher.local_addr()?.to_string();
-                (Socket::Pub(publisher, Credit::bind(job)?), place)
+                (Socket::Pub(publisher, Credit::listen(job)?), place)
             }
             (_, Transport::Ipc) => {
                 let listener = UnixListener::bind(unix_path(&job.name())).await?;
@@ -393,5 +396,9 @@ impl Tasked for Monocoque {
             Socket::over(stream, role, options).await
         });
         Ok(Wired::of(connected.await?, job, self.flushes))
+    }
+
+    fn clean(&self, run: u32) {
+        files::clean(run);
     }
 }

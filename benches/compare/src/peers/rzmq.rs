@@ -4,7 +4,6 @@
 //! default is off, as in its own benchmarks. A PUB waits for slow subscribers (`XPUB_NODROP`), but cannot say who has
 //! subscribed: it sends probes until each subscriber has had one.
 
-use std::fs;
 use std::sync::OnceLock;
 
 use rzmq::socket::options::{
@@ -14,7 +13,7 @@ use rzmq::socket::{MonitorReceiver, SocketEvent};
 use rzmq::{Context, Msg, Socket, SocketType};
 
 use super::credit::{Credit, Creditor, PROBE};
-use super::{About, Part, kinds, locked, socket_file, socket_folder};
+use super::{About, Part, files, kinds, locked};
 use crate::Outcome;
 use crate::cells::{Cell, Shape, Transport};
 use crate::drive::{TaskEnd, Tasked};
@@ -92,7 +91,7 @@ impl TaskEnd for Wired {
             let handshake = matches!(event, SocketEvent::HandshakeSucceeded { .. });
             connected += usize::from(handshake);
         }
-        if let Some(credit) = &self.credit {
+        if let Some(credit) = &mut self.credit {
             let mut here = 0;
             while !credit.all_here(&mut here).await? {
                 self.socket.send(Msg::from_static(&[PROBE])).await?;
@@ -160,11 +159,11 @@ impl Tasked for Rzmq {
         let mut wired = self.open(kind, job).await?;
         if kind == SocketType::Pub {
             wired.socket.set_option(XPUB_NODROP, 1_i32).await?;
-            wired.credit = Some(Credit::bind(job)?);
+            wired.credit = Some(Credit::listen(job)?);
         }
         let listen = match job.cell.transport {
             Transport::Inproc => format!("inproc://{}", job.name()),
-            Transport::Ipc => format!("ipc://{}", socket_file(job)?),
+            Transport::Ipc => format!("ipc://{}", files::path(job, "socket")?),
             Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
         };
         if job.cell.transport != Transport::Inproc {
@@ -196,7 +195,6 @@ impl Tasked for Rzmq {
     }
 
     fn clean(&self, run: u32) {
-        // What is not there need not be removed.
-        let _ = fs::remove_dir_all(socket_folder(run));
+        files::clean(run);
     }
 }

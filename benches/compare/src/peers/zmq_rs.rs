@@ -4,8 +4,6 @@
 //! a larger stream goes on credit, and what is published always does, because a PUB drops what its queues cannot take.
 //! A request or reply is written by its caller, all else by a task for each connection.
 
-use std::fs;
-
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -15,7 +13,7 @@ use zeromq::{
 };
 
 use super::credit::{Credit, Creditor, PROBE};
-use super::{About, Part, locked, socket_file, socket_folder};
+use super::{About, Part, files, locked};
 use crate::Outcome;
 use crate::cells::{Cell, Shape, Transport};
 use crate::drive::{TaskEnd, Tasked};
@@ -158,7 +156,7 @@ impl TaskEnd for Wired {
             accepted += usize::from(matches!(event, SocketEvent::Accepted(..)));
         }
         // A connection is known before what it subscribed to.
-        if let Some(credit) = &self.credit {
+        if let Some(credit) = &mut self.credit {
             let mut here = 0;
             while !credit.all_here(&mut here).await? {
                 self.kind.send(vec![PROBE].into()).await?;
@@ -208,10 +206,10 @@ impl Tasked for ZmqRs {
         let mut wired = Wired::of(kind);
         wired.events = Some(any!(&mut wired.kind, socket => socket.monitor().boxed()));
         if on_credit(&job.cell) {
-            wired.credit = Some(Credit::bind(job)?);
+            wired.credit = Some(Credit::listen(job)?);
         }
         let listen = match job.cell.transport {
-            Transport::Ipc => format!("ipc://{}", socket_file(job)?),
+            Transport::Ipc => format!("ipc://{}", files::path(job, "socket")?),
             _ => "tcp://127.0.0.1:0".to_owned(),
         };
         let place = any!(&mut wired.kind, socket => socket.bind(&listen).await?);
@@ -232,7 +230,7 @@ impl Tasked for ZmqRs {
             socket.subscribe("").await?;
         }
         if on_credit(&job.cell) {
-            let creditor = Creditor::connect(job, index)?;
+            let mut creditor = Creditor::connect(job, index)?;
             wired.kind.recv().await?;
             creditor.here().await?;
             wired.creditor = Some(creditor);
@@ -241,7 +239,6 @@ impl Tasked for ZmqRs {
     }
 
     fn clean(&self, run: u32) {
-        // What is not there need not be removed.
-        let _ = fs::remove_dir_all(socket_folder(run));
+        files::clean(run);
     }
 }
