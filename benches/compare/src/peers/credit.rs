@@ -31,18 +31,25 @@ pub const PROBE: u8 = 254;
 /// How long the publisher waits for answers before it sends another probe.
 const PROBE_INTERVAL: Duration = Duration::from_millis(1);
 
-fn pipe_path(job: &Job) -> Outcome<String> {
+/// Where it is.
+pub fn pipe_path(job: &Job) -> Outcome<String> {
     files::path(job, "credit")
 }
 
 /// How many messages a subscriber receives for each credit it gives.
-fn step(job: &Job) -> usize {
+pub fn step(job: &Job) -> usize {
     (job.cell.window() / 4).max(1)
 }
 
-/// The publisher's side: never further ahead of the slowest subscriber than the window.
-pub struct Credit {
-    pipe: pipe::Receiver,
+/// Makes the pipe of this job.
+pub fn make_pipe(job: &Job) -> Outcome<String> {
+    let path = pipe_path(job)?;
+    mkfifo(path.as_str(), Mode::S_IRUSR | Mode::S_IWUSR)?;
+    Ok(path)
+}
+
+/// What a publisher knows: it is never further ahead of the slowest subscriber than the window.
+pub struct Ledger {
     sent: usize,
     /// What may have been sent before there is more credit.
     limit: usize,
@@ -51,38 +58,28 @@ pub struct Credit {
     step: usize,
 }
 
-impl Credit {
-    pub fn listen(job: &Job) -> Outcome<Credit> {
-        let path = pipe_path(job)?;
-        mkfifo(path.as_str(), Mode::S_IRUSR | Mode::S_IWUSR)?;
-        // Open for writing as well, so that it does not end before the first subscriber is there.
-        let pipe = pipe::OpenOptions::new()
-            .read_write(true)
-            .open_receiver(path)?;
-        Ok(Credit {
-            pipe,
+impl Ledger {
+    pub fn new(job: &Job) -> Ledger {
+        Ledger {
             sent: 0,
             limit: job.cell.window(),
             received: vec![0; job.cell.far_ends()],
             window: job.cell.window(),
             step: step(job),
-        })
-    }
-
-    /// Called before each message.
-    #[inline]
-    pub async fn spend(&mut self) -> Outcome<()> {
-        while self.sent >= self.limit {
-            self.earn().await?;
         }
-        self.sent += 1;
-        Ok(())
     }
 
-    async fn earn(&mut self) -> Outcome<()> {
-        let mut indices = [0; 64];
-        let count = self.pipe.read(&mut indices).await?;
-        for index in &indices[..count] {
+    /// Whether another message may be sent; then it counts as sent.
+    #[inline]
+    pub fn spend(&mut self) -> bool {
+        let may = self.sent < self.limit;
+        self.sent += usize::from(may);
+        may
+    }
+
+    /// Takes what came through the pipe.
+    pub fn earn(&mut self, indices: &[u8]) -> Outcome<()> {
+        for index in indices {
             let of = self.received.get_mut(usize::from(*index));
             *of.ok_or("a credit of nobody")? += self.step;
         }
@@ -90,12 +87,42 @@ impl Credit {
         self.limit = slowest + self.window;
         Ok(())
     }
+}
+
+/// The publisher's side in a task.
+pub struct Credit {
+    pipe: pipe::Receiver,
+    ledger: Ledger,
+}
+
+impl Credit {
+    pub fn listen(job: &Job) -> Outcome<Credit> {
+        // Open for writing as well, so that it does not end before the first subscriber is there.
+        let pipe = pipe::OpenOptions::new()
+            .read_write(true)
+            .open_receiver(make_pipe(job)?)?;
+        Ok(Credit {
+            pipe,
+            ledger: Ledger::new(job),
+        })
+    }
+
+    /// Called before each message.
+    #[inline]
+    pub async fn spend(&mut self) -> Outcome<()> {
+        while !self.ledger.spend() {
+            let mut indices = [0; 64];
+            let count = self.pipe.read(&mut indices).await?;
+            self.ledger.earn(&indices[..count])?;
+        }
+        Ok(())
+    }
 
     /// Whether as many subscribers as there are have said so, `here` of them before; waits a moment. If not, another
     /// probe is due.
     pub async fn all_here(&mut self, here: &mut usize) -> Outcome<bool> {
         let read = async {
-            while *here < self.received.len() {
+            while *here < self.ledger.received.len() {
                 self.pipe.read_u8().await?;
                 *here += 1;
             }
@@ -106,7 +133,7 @@ impl Credit {
     }
 }
 
-/// A subscriber's side.
+/// A subscriber's side in a task.
 pub struct Creditor {
     pipe: pipe::Sender,
     index: u8,

@@ -10,12 +10,16 @@ mod credit;
 mod files;
 mod iceoryx;
 mod monocoque;
+#[cfg(feature = "nng")]
+mod nng;
 mod omq;
 mod omq_exclusive;
 mod raw;
 mod ring;
 mod rzmq;
 mod taipan;
+#[cfg(feature = "zenoh")]
+mod zenoh;
 mod zmq;
 mod zmq_rs;
 
@@ -89,6 +93,10 @@ pub fn all() -> Vec<Box<dyn Peer>> {
     peers.push(workers(zmq_rs::ZmqRs { workers: true }));
     peers.push(tasks(rzmq::Rzmq::new(false)));
     peers.push(workers(rzmq::Rzmq::new(true)));
+    #[cfg(feature = "nng")]
+    peers.push(threads(nng::Nng));
+    #[cfg(feature = "zenoh")]
+    peers.push(threads(zenoh::Zenoh::default()));
     peers.push(threads(iceoryx::Iceoryx));
     peers.push(threads(WiredThreads::<Crossbeam>::default()));
     peers.push(threads(WiredThreads::<Kanal>::default()));
