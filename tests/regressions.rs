@@ -81,16 +81,14 @@ fn a_blocked_sender_and_a_blocked_receiver_shared_one_bell() {
     }
 }
 
-/// The copy that a full subscriber had no room for was held apart, and lost when the publisher closed.
-#[test]
-fn a_publisher_that_must_not_drop_lost_a_message_when_it_closed() {
-    let context = Context::new();
+/// A publisher that must not drop and a full subscriber, with how many messages the publisher has taken.
+fn filled(context: &Context) -> (XPub, Sub, u32) {
     let mut options = Options::default();
     options.xpub_nodrop = true;
     options.send_hwm = 2;
     options.recv_hwm = 2;
-    let publisher = XPub::with_options(&context, options.clone()).expect("options");
-    let subscriber = Sub::with_options(&context, options).expect("options");
+    let publisher = XPub::with_options(context, options.clone()).expect("options");
+    let subscriber = Sub::with_options(context, options).expect("options");
     subscriber.subscribe("").expect("subscribe");
     subscriber
         .connect(publisher.bind("inproc://kept").expect("bind"))
@@ -103,11 +101,30 @@ fn a_publisher_that_must_not_drop_lost_a_message_when_it_closed() {
         accepted, 5,
         "two watermarks of two, and the one that was kept"
     );
-    drop(publisher);
-    for expected in 0..accepted as u32 {
+    (publisher, subscriber, 5)
+}
+
+fn receive_in_order(subscriber: &Sub, count: u32) {
+    for expected in 0..count {
         let message = subscriber.blocking_recv_timeout(PATIENCE);
         assert_eq!(message.expect("a message in time"), expected.to_be_bytes());
     }
+}
+
+/// The copy that a full subscriber had no room for was held apart, and lost when the publisher closed.
+#[test]
+fn a_publisher_that_must_not_drop_lost_a_message_when_it_closed() {
+    let (publisher, subscriber, accepted) = filled(&Context::new());
+    drop(publisher);
+    receive_in_order(&subscriber, accepted);
+}
+
+/// The same copy waited for the next call of the publisher, which may never come.
+#[test]
+fn a_publisher_that_must_not_drop_kept_a_message_until_it_was_called_again() {
+    let (publisher, subscriber, accepted) = filled(&Context::new());
+    receive_in_order(&subscriber, accepted);
+    drop(publisher);
 }
 
 /// What peers had given back was noticed at the next send only, so that a loan failed for ever after the pool was

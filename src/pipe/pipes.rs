@@ -3,11 +3,14 @@
 //!
 //! Patterns talk to peers through this type alone; the socket's core reads the lists after each call.
 
+use std::mem;
+
 use slab::Slab;
 
 use super::single::Closed;
 use super::{
-    CloseCause, CloseKind, DropReason, Drops, Glance, Got, LaneIdle, Pipe, PipeId, Subscription,
+    CloseCause, CloseKind, DropReason, Drops, Glance, Got, Lane, LaneIdle, Pipe, PipeId,
+    Subscription,
 };
 use crate::message::Message;
 
@@ -19,6 +22,8 @@ pub(crate) struct Pipes {
     /// Pipes whose peers do not tell of news: see [`Lane::glance`](super::Lane::glance).
     awake: Vec<PipeId>,
     closed: Vec<Closed>,
+    /// Some pipe has more to send than its in-process peer took, which only rings when it has room.
+    stalled: bool,
     /// Whether the last receive has left more to receive where it was.
     pub(crate) more: bool,
     /// Drops that belong to no pipe, or to pipes that are gone.
@@ -113,7 +118,10 @@ impl Pipes {
     /// already. Lost with the pipe if that is gone.
     pub(crate) fn keep(&mut self, id: PipeId, message: Message) {
         match self.slab.get_mut(id) {
-            Some(pipe) => pipe.keep(message),
+            Some(pipe) => {
+                pipe.keep(message);
+                self.stalled |= pipe.is_stalled();
+            }
             None => self.count_drop(None, DropReason::LinkLost),
         }
     }
@@ -238,9 +246,28 @@ impl Pipes {
         !self.dirty.is_empty()
     }
 
+    /// Whether the socket's core has to see to something: pipes that have ended or are stalled.
     #[inline]
-    pub(crate) fn has_closed(&self) -> bool {
-        !self.closed.is_empty()
+    pub(crate) fn has_business(&self) -> bool {
+        !self.closed.is_empty() || self.stalled
+    }
+
+    /// Gives a pipe its lane, which takes what was pending as far as it has room.
+    pub(crate) fn attach(&mut self, id: PipeId, lane: Box<dyn Lane>, collects: bool) {
+        if let Some(pipe) = self.slab.get_mut(id) {
+            pipe.attach(lane, collects);
+            self.stalled |= pipe.is_stalled();
+        }
+    }
+
+    /// Whether a pipe was left with more to send than its in-process peer took, since this was last asked.
+    pub(crate) fn take_stalled(&mut self) -> bool {
+        mem::take(&mut self.stalled)
+    }
+
+    /// Whether some pipe still has more to send than its in-process peer took.
+    pub(crate) fn any_stalled(&self) -> bool {
+        self.slab.iter().any(|(_, pipe)| pipe.is_stalled())
     }
 
     /// The next pipe to flush; it counts as flushed from now on.

@@ -124,7 +124,7 @@ impl Pipe {
     }
 
     /// A link came up: what was pending goes first.
-    pub(crate) fn attach(&mut self, mut lane: Box<dyn Lane>, collects: bool) {
+    pub(super) fn attach(&mut self, mut lane: Box<dyn Lane>, collects: bool) {
         self.glances = lane.glance(false).is_some();
         self.lane = Some(lane);
         self.collects = collects;
@@ -312,6 +312,11 @@ impl Pipe {
 
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
+    }
+
+    /// Whether there is more to send than the in-process peer took.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.lane.is_some() && !self.collects && !self.pending.is_empty()
     }
 }
 

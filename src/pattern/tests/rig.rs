@@ -173,10 +173,8 @@ impl Rig {
 
     fn plug(&mut self, pipe: PipeId) -> Wire {
         let wire = Wire::default();
-        self.pipes
-            .get_mut(pipe)
-            .unwrap()
-            .attach(Box::new(FakeLane(wire.clone())), false);
+        let lane = Box::new(FakeLane(wire.clone()));
+        self.pipes.attach(pipe, lane, false);
         wire
     }
 

@@ -189,7 +189,7 @@ impl Core {
         if !state.attended && state.pipes.anyone_awake() {
             state.ask_to_tell(&self.signal);
         }
-        if state.pipes.has_closed() {
+        if state.pipes.has_business() {
             self.settle(state);
         }
     }

@@ -57,7 +57,7 @@ impl Hosted for Core {
         };
         let (lane, ours) = inproc_pair(&visitor.end, &end);
         let routing_id = state.options.routing_id.clone();
-        attach(&mut state, pipe, true, |pipe| pipe.attach(ours, false));
+        attach(&mut state, pipe, true, ours, false);
         self.finish(state);
         self.wake_for_a_link();
         Welcome::In {
@@ -92,7 +92,7 @@ impl Hosted for Core {
                     pipe.info.binding = binding;
                 }
                 let new = !state.pattern_knows(pipe);
-                attach(&mut state, pipe, new, |pipe| pipe.attach(lane, false));
+                attach(&mut state, pipe, new, lane, false);
                 self.finish(state);
                 self.wake_for_a_link();
             }

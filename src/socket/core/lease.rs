@@ -54,6 +54,14 @@ impl Core {
         }
     }
 
+    /// An in-process peer shall have what it had no room for, also if no caller is here when it has.
+    pub(super) fn owe(&self, state: &mut State) {
+        // Without a descriptor the next caller sees to it.
+        if self.ensure_watch(state).is_ok() {
+            self.signal.owe();
+        }
+    }
+
     /// One tick of the lease; `false` ends it.
     pub(crate) fn check_lease(&self) -> bool {
         // Locked means that a caller is at work.
@@ -151,6 +159,9 @@ pub(super) async fn serve(core: Weak<Core>, signal: Arc<Signal>) {
         let mut state = core.lock();
         state.look(&signal);
         state.flush_dirty(&signal);
+        if !state.pipes.any_stalled() {
+            signal.owe_nothing();
+        }
         if !state.attended {
             core.rearm(&mut state);
         }

@@ -11,7 +11,7 @@ use super::state::State;
 use crate::config::{Options, SocketKind};
 use crate::message::{Frame, Message};
 use crate::pattern::PipeEvent;
-use crate::pipe::{CloseCause, CloseKind, DropReason, PeerInfo, Pipe, PipeId};
+use crate::pipe::{CloseCause, CloseKind, DropReason, Lane, PeerInfo, Pipe, PipeId};
 use crate::session::{Arrival, Line, LinkOwner, MonitorEvent, MonitorKind};
 use crate::transport::{Link, Memory, SharedState};
 
@@ -55,7 +55,7 @@ impl LinkOwner for Core {
             let kind = MonitorKind::SharedMemory { outcome };
             self.tell(&endpoint, Some(&address), kind);
         }
-        attach(&mut state, id, new, |pipe| pipe.attach(link.lane, true));
+        attach(&mut state, id, new, link.lane, true);
         state.watch_lane(id, link.fd);
         state.flush_dirty(&self.signal);
         state.flush_pipe(id, &self.signal);
@@ -101,14 +101,18 @@ impl LinkOwner for Core {
 }
 
 /// Gives a pipe its lane and tells the pattern, in the order patterns rely on.
-pub(super) fn attach(state: &mut State, id: PipeId, new: bool, give: impl FnOnce(&mut Pipe)) {
+pub(super) fn attach(
+    state: &mut State,
+    id: PipeId,
+    new: bool,
+    lane: Box<dyn Lane>,
+    collects: bool,
+) {
     let hello = state.options.hello_msg.clone();
     if new {
         state.attach_to_pattern(id);
     }
-    if let Some(pipe) = state.pipes.get_mut(id) {
-        give(pipe);
-    }
+    state.pipes.attach(id, lane, collects);
     state
         .pattern
         .on_event(&mut state.pipes, id, PipeEvent::LinkUp);
@@ -193,6 +197,9 @@ impl Core {
         let mut rejoin = Vec::new();
         while let Some((id, cause)) = state.next_closed() {
             self.link_lost(&mut state, id, cause, &mut rejoin);
+        }
+        if state.pipes.take_stalled() {
+            self.owe(&mut state);
         }
         drop(state);
         self.signal.wake_readable();

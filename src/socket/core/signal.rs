@@ -53,6 +53,8 @@ pub(crate) struct Signal {
     pub(super) leased: AtomicBool,
     /// The descriptor was ready: what it has to tell was not asked for yet.
     look_due: AtomicBool,
+    /// An in-process peer is to get more when it has room, whether a caller is here or not.
+    owes: AtomicBool,
     waker: OnceLock<mio::Waker>,
     /// Asks the context's thread to look after the socket.
     pub(super) service: Notify,
@@ -69,6 +71,7 @@ pub(crate) struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.signal.waiting.fetch_sub(1, Ordering::Release);
+        self.signal.leave_to_service();
     }
 }
 
@@ -88,6 +91,8 @@ impl Drop for Polling<'_> {
             sleepers.swap_remove(at);
         }
         self.signal.polling.fetch_sub(1, Ordering::Release);
+        drop(sleepers);
+        self.signal.leave_to_service();
     }
 }
 
@@ -160,10 +165,34 @@ impl Signal {
 
     /// There may be room: wakes one sender.
     pub(super) fn wake_writable(&self) {
-        if self.anyone_waiting() {
-            self.writable.notify_additional(1);
-        }
+        self.wake_sender();
+    }
+
+    /// Wakes one async sender and all threads; `false` if there was none.
+    fn wake_sender(&self) -> bool {
+        let woken = self.anyone_waiting() && self.writable.notify_additional(1) > 0;
         self.wake_polling();
+        woken || self.anyone_polling()
+    }
+
+    /// From now on the context's thread sees to it if an in-process peer has room and no caller is here.
+    pub(super) fn owe(&self) {
+        self.owes.store(true, Ordering::SeqCst);
+        // Pairs with the fence in `post`: either the bell sees that we owe, or we see what it posted.
+        fence(Ordering::SeqCst);
+        self.leave_to_service();
+    }
+
+    /// Everything owed was handed over.
+    pub(super) fn owe_nothing(&self) {
+        self.owes.store(false, Ordering::SeqCst);
+    }
+
+    /// Whoever was to act on what a peer did is gone, maybe before he could.
+    fn leave_to_service(&self) {
+        if self.owes.load(Ordering::SeqCst) && self.has_inbox() {
+            self.service.notify_one();
+        }
     }
 
     /// Peers or subscribers came or went.
@@ -210,7 +239,7 @@ impl Signal {
     fn post(&self, pipe: PipeId, ring: Ring) {
         self.inbox.lock().push((pipe, ring));
         self.has_inbox.store(true, Ordering::Release);
-        // Pairs with the fences in `wait` and `poll_descriptor`.
+        // Pairs with the fences in `wait`, `poll_descriptor` and `owe`.
         fence(Ordering::SeqCst);
     }
 }
@@ -224,7 +253,9 @@ impl Doorbell for Signal {
 
     fn writable(&self, pipe: PipeId) {
         self.post(pipe, Ring::Writable);
-        self.wake_writable();
+        if !self.wake_sender() {
+            self.leave_to_service();
+        }
     }
 }
 

@@ -2,8 +2,11 @@
 //!
 //! Being woken costs tens of microseconds, so looking is worth up to about as much, where something comes in that
 //! time. Where nothing does it is tried less and less often: after `n` fruitless tries in a row once in 2^n waits.
+//! No more callers of a process look at a time than there are processors: they would keep each other, and those whom
+//! they wait for, from running.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,27 +17,57 @@ const PATIENCE: u32 = 3;
 /// At least one wait in so many (as a power of two) is tried.
 const RAREST: u32 = 7;
 
-/// How long [`Spin::Auto`](crate::config::Spin::Auto) is on this machine: not at all with one processor. Which of
-/// several the process may use does not matter, because the peer may use others; where it may not, looking gives the
-/// processor away in between.
-pub(super) fn auto_budget() -> Duration {
-    static BUDGET: OnceLock<Duration> = OnceLock::new();
-    *BUDGET.get_or_init(|| {
-        if processors() > 1 {
-            AUTO
-        } else {
-            Duration::ZERO
+/// Callers of this process that look, with [`Spin::Auto`](crate::config::Spin::Auto).
+static LOOKERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Leave to look for a while. Dropped when the looking is over.
+#[derive(Debug)]
+pub(super) struct Leave {
+    pub(super) budget: Duration,
+    counts: bool,
+}
+
+impl Leave {
+    /// For as long as the user says.
+    pub(super) fn given(budget: Duration) -> Option<Leave> {
+        let counts = false;
+        (!budget.is_zero()).then_some(Leave { budget, counts })
+    }
+
+    /// For [`Spin::Auto`](crate::config::Spin::Auto): none with one processor, nor while as many look already as there
+    /// are processors. Which of several the process may use does not matter, because the peer may use others; where
+    /// it may not, looking gives the processor away in between.
+    pub(super) fn auto() -> Option<Leave> {
+        let processors = processors();
+        if processors < 2 || LOOKERS.load(Ordering::Relaxed) >= processors {
+            return None;
         }
-    })
+        LOOKERS.fetch_add(1, Ordering::Relaxed);
+        Some(Leave {
+            budget: AUTO,
+            counts: true,
+        })
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        if self.counts {
+            LOOKERS.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Processors that are running.
 fn processors() -> usize {
-    std::fs::read_to_string("/sys/devices/system/cpu/online")
-        .ok()
-        .and_then(|list| count(list.trim()))
-        .or_else(|| Some(thread::available_parallelism().ok()?.get()))
-        .unwrap_or(1)
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| {
+        std::fs::read_to_string("/sys/devices/system/cpu/online")
+            .ok()
+            .and_then(|list| count(list.trim()))
+            .or_else(|| Some(thread::available_parallelism().ok()?.get()))
+            .unwrap_or(1)
+    })
 }
 
 /// How many numbers a list such as `0-3,5` has.

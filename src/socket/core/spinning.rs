@@ -10,6 +10,7 @@
 //! call looks for a moment and lets its runtime run other tasks in between; in a runtime with several threads it looks
 //! for a shorter while and in one go, because a task that yields there wakes another thread to take it over.
 
+use std::mem;
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::base::Core;
 use super::signal::Direction;
+use super::spin::Leave;
 use super::state::State;
 use crate::config::Spin;
 
@@ -33,10 +35,10 @@ const IN_ONE_GO: Duration = Duration::from_micros(25);
 pub(crate) enum Looking {
     #[default]
     NotYet,
-    /// Other tasks had their turn, which may be all that was missing; so long afterwards may be looked on.
-    Yielded(Duration),
-    /// Since the first time, until the second.
-    Between(Instant, Instant),
+    /// Other tasks had their turn, which may be all that was missing.
+    Yielded(Leave),
+    /// Since the time.
+    Since(Instant, Leave),
     /// Enough was looked.
     Over,
 }
@@ -48,20 +50,18 @@ enum Round {
 }
 
 impl State {
-    /// How long this wait may begin with looking; zero for not at all.
-    fn may_spin(&mut self, direction: Direction) -> Duration {
+    /// Whether this wait may begin with looking.
+    fn may_spin(&mut self, direction: Direction) -> Option<Leave> {
         // Room in a stream is worth a sleep: the kernel tells of it when much of it is free.
         let hopeful = match direction {
             Direction::Recv => self.pipes.len() > 0,
             Direction::Send => self.pipes.anyone_awake() || !self.streams,
         };
-        if !hopeful {
-            return Duration::ZERO;
-        }
         match self.options.spin {
-            Spin::Auto if self.spinner.is_worthwhile() => self.auto_spin,
-            Spin::UpTo(most) => most,
-            _ => Duration::ZERO,
+            _ if !hopeful => None,
+            Spin::Auto if self.spinner.is_worthwhile() => Leave::auto(),
+            Spin::UpTo(most) => Leave::given(most),
+            _ => None,
         }
     }
 }
@@ -71,19 +71,18 @@ impl Core {
     pub(super) fn spin(&self, direction: Direction, deadline: Option<Instant>) -> bool {
         let mut state = self.lock();
         state.before_wait(&self.signal);
-        let budget = state.may_spin(direction);
-        if !budget.is_zero() {
+        let leave = state.may_spin(direction);
+        if leave.is_some() {
             self.lease(&mut state);
             if let Some(watch) = &mut state.watch {
                 watch.by_thread();
             }
         }
         self.finish(state);
-        if budget.is_zero() {
-            return false;
-        }
+        let Some(leave) = leave else { return false };
         let start = Instant::now();
-        let end = deadline.map_or(start + budget, |deadline| deadline.min(start + budget));
+        let end = start + leave.budget;
+        let end = deadline.map_or(end, |deadline| deadline.min(end));
         self.look_until(direction, start, end)
     }
 
@@ -110,65 +109,60 @@ impl Core {
         direction: Direction,
         looking: &mut Looking,
     ) -> Poll<bool> {
-        let (start, end) = match looking {
+        let (start, leave) = match mem::replace(looking, Looking::Over) {
             Looking::Over => return Poll::Ready(false),
             Looking::NotYet => {
-                let budget = self.begin_looking(direction);
-                if budget.is_zero() {
-                    *looking = Looking::Over;
+                let Some(leave) = self.begin_looking(direction) else {
                     return Poll::Ready(false);
-                }
+                };
                 if on_several_threads() {
-                    *looking = Looking::Over;
                     let start = Instant::now();
-                    let end = start + budget.min(IN_ONE_GO);
+                    let end = start + leave.budget.min(IN_ONE_GO);
                     return Poll::Ready(self.look_until(direction, start, end));
                 }
-                *looking = Looking::Yielded(budget);
+                *looking = Looking::Yielded(leave);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Looking::Yielded(budget) => {
+            Looking::Yielded(leave) => {
                 if matches!(self.look_some(direction, 1), Round::Found) {
                     *looking = Looking::NotYet;
                     return Poll::Ready(true);
                 }
-                let start = Instant::now();
-                (start, start + *budget)
+                (Instant::now(), leave)
             }
-            Looking::Between(start, end) => (*start, *end),
+            Looking::Since(start, leave) => (start, leave),
         };
-        *looking = Looking::Between(start, end);
         if matches!(self.look_some(direction, LOOKS), Round::Found) {
             *looking = Looking::NotYet;
             return Poll::Ready(true);
         }
-        let now = Instant::now();
-        if now >= end {
+        let looked = start.elapsed();
+        if looked >= leave.budget {
             self.lock().spinner.miss();
-            *looking = Looking::Over;
             return Poll::Ready(false);
         }
-        if now - start > YIELD_AFTER {
+        if looked > YIELD_AFTER {
             thread::yield_now();
         }
+        *looking = Looking::Since(start, leave);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// How long a task may look, if at all.
-    fn begin_looking(&self, direction: Direction) -> Duration {
+    /// Leave for a task to look, if it may.
+    fn begin_looking(&self, direction: Direction) -> Option<Leave> {
         let mut state = self.lock();
         state.before_wait(&self.signal);
-        let budget = state.may_spin(direction);
-        if !budget.is_zero() {
+        let leave = state.may_spin(direction);
+        if leave.is_some() {
             self.lease(&mut state);
             if let Some(watch) = &mut state.watch {
                 watch.leave_background();
             }
         }
         self.finish(state);
-        budget
+        leave
     }
 
     fn look_some(&self, direction: Direction, looks: u32) -> Round {

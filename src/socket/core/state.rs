@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
 use super::flush::{Advice, FlushPolicy};
 use super::signal::{Ring, Signal};
-use super::spin::{Spinner, auto_budget};
+use super::spin::Spinner;
 use super::watch::{Ready, Watch};
 use crate::config::{Endpoint, Options, SocketKind};
 use crate::message::Message;
@@ -94,7 +94,6 @@ pub(super) struct State {
     /// There is, or was, a link that only the kernel tells of.
     pub(super) streams: bool,
     pub(super) spinner: Spinner,
-    pub(super) auto_spin: Duration,
     since_look: u32,
     glances: u32,
     ready: Vec<Ready>,
@@ -124,7 +123,6 @@ impl State {
             idle_ticks: 0,
             streams: false,
             spinner: Spinner::default(),
-            auto_spin: auto_budget(),
             since_look: 0,
             glances: 0,
             ready: Vec::new(),
