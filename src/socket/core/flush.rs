@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Whoever waits for an answer has written the question; whoever streams, or answers several messages that came
-//! together, pays one system call for many messages. A full outbox is written by the lane itself, whatever the state. There is no timer.
+//! together, pays one system call for many messages. A full outbox is written by the lane itself, whatever the state.
+//! There is no timer.
 
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,14 @@ impl FlushPolicy {
         }
         self.scheduled = true;
         Advice::Schedule
+    }
+
+    /// What `on_send` told to write is written, which may have taken long with many peers.
+    #[inline]
+    pub(super) fn wrote(&mut self, now: impl FnOnce() -> Instant) {
+        if let Some(last) = &mut self.last {
+            *last = now();
+        }
     }
 
     /// The caller is about to wait, or found nothing to receive: everything was written.
@@ -110,6 +119,20 @@ mod tests {
         assert_eq!(policy.on_send(false, || start), Advice::Collect);
         policy.on_turn(start);
         assert_eq!(policy.on_send(false, || start), Advice::Schedule);
+    }
+
+    #[test]
+    fn the_time_that_writing_takes_is_no_gap() {
+        let start = Instant::now();
+        let mut policy = FlushPolicy::default();
+        policy.on_send(false, || start);
+        policy.on_turn(start);
+        policy.on_send(false, || start);
+        policy.on_turn(start);
+        let (sent, written) = (start + 2 * GAP, start + 5 * GAP);
+        assert_eq!(policy.on_send(false, || sent), Advice::Write);
+        policy.wrote(|| written);
+        assert_eq!(policy.on_send(false, || written), Advice::Schedule);
     }
 
     #[test]

@@ -201,6 +201,7 @@ impl State {
         match self.flush.on_send(self.pipes.more, Instant::now) {
             Advice::Write => {
                 self.flush_dirty(signal);
+                self.flush.wrote(Instant::now);
                 false
             }
             Advice::Collect => false,
