@@ -16,6 +16,8 @@ const AUTO: Duration = Duration::from_micros(50);
 const PATIENCE: u32 = 3;
 /// At least one wait in so many (as a power of two) is tried.
 const RAREST: u32 = 7;
+/// One wait in so many finds out whether giving the processor away first is still right.
+const DOUBT: u32 = 16;
 
 /// Callers of this process that look, with [`Spin::Auto`](crate::config::Spin::Auto).
 static LOOKERS: AtomicUsize = AtomicUsize::new(0);
@@ -24,14 +26,19 @@ static LOOKERS: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub(super) struct Leave {
     pub(super) budget: Duration,
+    /// Whether the processor is given away before the first look.
+    pub(super) way_first: bool,
     counts: bool,
 }
 
 impl Leave {
     /// For as long as the user says.
     pub(super) fn given(budget: Duration) -> Option<Leave> {
-        let counts = false;
-        (!budget.is_zero()).then_some(Leave { budget, counts })
+        (!budget.is_zero()).then_some(Leave {
+            budget,
+            way_first: false,
+            counts: false,
+        })
     }
 
     /// For [`Spin::Auto`](crate::config::Spin::Auto): none with one processor, nor while as many look already as there
@@ -45,6 +52,7 @@ impl Leave {
         LOOKERS.fetch_add(1, Ordering::Relaxed);
         Some(Leave {
             budget: AUTO,
+            way_first: false,
             counts: true,
         })
     }
@@ -84,6 +92,8 @@ fn count(list: &str) -> Option<usize> {
 pub(super) struct Spinner {
     misses: u32,
     waits: u32,
+    /// What was waited for came when the processor had been given away, as if its sender needed that one.
+    crowded: bool,
 }
 
 impl Spinner {
@@ -94,9 +104,19 @@ impl Spinner {
         self.waits.is_multiple_of(1 << doubt)
     }
 
-    /// Something came while looking.
-    pub(super) fn hit(&mut self) {
+    /// Whether to give the processor away before the first look, which would be in vain.
+    pub(super) fn gives_way_first(&self) -> bool {
+        self.crowded && !self.waits.is_multiple_of(DOUBT)
+    }
+
+    /// Something came while looking, after the processor was given away so many times.
+    pub(super) fn hit(&mut self, given_away: u32) {
         self.misses = 0;
+        match given_away {
+            0 => self.crowded = false,
+            1 => self.crowded = true,
+            _ => {}
+        }
     }
 
     /// Nothing did.
@@ -131,7 +151,27 @@ mod tests {
         let rarest = 10_000 / (1 << RAREST);
         assert!(tries >= rarest && tries < rarest + 20, "{tries}");
         while !spinner.is_worthwhile() {}
-        spinner.hit();
+        spinner.hit(0);
         assert!((0..100).all(|_| spinner.is_worthwhile()));
+    }
+
+    #[test]
+    fn way_is_given_first_where_that_brought_it_and_now_and_then_doubted() {
+        let mut spinner = Spinner::default();
+        let firsts = |spinner: &mut Spinner, given_away: [u32; 2]| {
+            let mut firsts = 0;
+            for _ in 0..160 {
+                assert!(spinner.is_worthwhile());
+                let first = spinner.gives_way_first();
+                firsts += u32::from(first);
+                spinner.hit(given_away[usize::from(first)]);
+            }
+            firsts
+        };
+        assert_eq!(firsts(&mut spinner, [0, 1]), 0, "the peer has a processor");
+        let shared = firsts(&mut spinner, [1, 1]);
+        assert!((149..=150).contains(&shared), "it does not: {shared}");
+        let alone = firsts(&mut spinner, [0, 1]);
+        assert!(alone < 16, "it has one again: {alone}");
     }
 }

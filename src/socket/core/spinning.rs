@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A blocking call looks in a loop and gives the processor away in between, in case the peer waits for it. An async
-//! call looks for a moment and lets its runtime run other tasks in between; in a runtime with several threads it looks
-//! for a shorter while and in one go, because a task that yields there wakes another thread to take it over.
+//! call looks for a moment and lets its runtime run other tasks in between; in a runtime with several threads it looks in
+//! one go, because a task that yields there wakes another thread to take it over.
 
 use std::mem;
 use std::task::{Context, Poll};
@@ -26,9 +26,7 @@ use crate::config::Spin;
 /// Looks between two glances at the clock, which costs as much as several of them.
 const LOOKS: u32 = 16;
 /// After so long a look the peer may be waiting for our processor.
-const YIELD_AFTER: Duration = Duration::from_nanos(500);
-/// The longest that a thread of a runtime is kept from its other tasks.
-const IN_ONE_GO: Duration = Duration::from_micros(25);
+const YIELD_AFTER: Duration = Duration::from_micros(2);
 
 /// How far one async call is with looking.
 #[derive(Debug, Default)]
@@ -37,10 +35,48 @@ pub(crate) enum Looking {
     NotYet,
     /// Other tasks had their turn, which may be all that was missing.
     Yielded(Leave),
-    /// Since the time.
-    Since(Instant, Leave),
+    /// For some time already.
+    For(Search, Leave),
     /// Enough was looked.
     Over,
+}
+
+/// How far one who looks is.
+#[derive(Debug)]
+pub(crate) struct Search {
+    start: Instant,
+    /// How often the processor was given away.
+    given_away: u32,
+}
+
+impl Search {
+    fn begin(leave: &Leave) -> Search {
+        let mut search = Search {
+            start: Instant::now(),
+            given_away: 0,
+        };
+        if leave.way_first {
+            search.give_way();
+        }
+        search
+    }
+
+    fn give_way(&mut self) {
+        self.given_away += 1;
+        thread::yield_now();
+    }
+
+    /// Between two rounds; `false` if the time is over.
+    fn goes_on(&mut self, budget: Duration) -> bool {
+        let looked = self.start.elapsed();
+        if looked >= budget {
+            return false;
+        }
+        if looked > YIELD_AFTER {
+            self.give_way();
+        }
+        true
+    }
 }
 
 /// How one round of looking ended.
@@ -57,12 +93,14 @@ impl State {
             Direction::Recv => self.pipes.len() > 0,
             Direction::Send => self.pipes.anyone_awake() || !self.streams,
         };
-        match self.options.spin {
+        let mut leave = match self.options.spin {
             _ if !hopeful => None,
             Spin::Auto if self.spinner.is_worthwhile() => Leave::auto(),
             Spin::UpTo(most) => Leave::given(most),
             _ => None,
-        }
+        }?;
+        leave.way_first = self.spinner.gives_way_first();
+        Some(leave)
     }
 }
 
@@ -80,24 +118,23 @@ impl Core {
         }
         self.finish(state);
         let Some(leave) = leave else { return false };
-        let start = Instant::now();
-        let end = start + leave.budget;
-        let end = deadline.map_or(end, |deadline| deadline.min(end));
-        self.look_until(direction, start, end)
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let budget = left.map_or(leave.budget, |left| left.min(leave.budget));
+        self.look_for(budget, direction, &leave)
     }
 
-    fn look_until(&self, direction: Direction, start: Instant, end: Instant) -> bool {
+    fn look_for(&self, budget: Duration, direction: Direction, leave: &Leave) -> bool {
+        let mut search = Search::begin(leave);
         loop {
-            if matches!(self.look_some(direction, LOOKS), Round::Found) {
+            if matches!(
+                self.look_some(direction, LOOKS, search.given_away),
+                Round::Found
+            ) {
                 return true;
             }
-            let now = Instant::now();
-            if now >= end {
+            if !search.goes_on(budget) {
                 self.lock().spinner.miss();
                 return false;
-            }
-            if now - start > YIELD_AFTER {
-                thread::yield_now();
             }
         }
     }
@@ -109,63 +146,64 @@ impl Core {
         direction: Direction,
         looking: &mut Looking,
     ) -> Poll<bool> {
-        let (start, leave) = match mem::replace(looking, Looking::Over) {
+        let (mut search, leave) = match mem::replace(looking, Looking::Over) {
             Looking::Over => return Poll::Ready(false),
             Looking::NotYet => {
-                let Some(leave) = self.begin_looking(direction) else {
+                let in_one_go = on_several_threads();
+                let Some(leave) = self.begin_looking(direction, in_one_go) else {
                     return Poll::Ready(false);
                 };
-                if on_several_threads() {
-                    let start = Instant::now();
-                    let end = start + leave.budget.min(IN_ONE_GO);
-                    return Poll::Ready(self.look_until(direction, start, end));
+                if in_one_go {
+                    return Poll::Ready(self.look_for(leave.budget, direction, &leave));
                 }
                 *looking = Looking::Yielded(leave);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             Looking::Yielded(leave) => {
-                if matches!(self.look_some(direction, 1), Round::Found) {
+                if !leave.way_first && matches!(self.look_some(direction, 1, 0), Round::Found) {
                     *looking = Looking::NotYet;
                     return Poll::Ready(true);
                 }
-                (Instant::now(), leave)
+                (Search::begin(&leave), leave)
             }
-            Looking::Since(start, leave) => (start, leave),
+            Looking::For(search, leave) => (search, leave),
         };
-        if matches!(self.look_some(direction, LOOKS), Round::Found) {
+        if matches!(
+            self.look_some(direction, LOOKS, search.given_away),
+            Round::Found
+        ) {
             *looking = Looking::NotYet;
             return Poll::Ready(true);
         }
-        let looked = start.elapsed();
-        if looked >= leave.budget {
+        if !search.goes_on(leave.budget) {
             self.lock().spinner.miss();
             return Poll::Ready(false);
         }
-        if looked > YIELD_AFTER {
-            thread::yield_now();
-        }
-        *looking = Looking::Since(start, leave);
+        *looking = Looking::For(search, leave);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
     /// Leave for a task to look, if it may.
-    fn begin_looking(&self, direction: Direction) -> Option<Leave> {
+    fn begin_looking(&self, direction: Direction, in_one_go: bool) -> Option<Leave> {
         let mut state = self.lock();
         state.before_wait(&self.signal);
         let leave = state.may_spin(direction);
         if leave.is_some() {
             self.lease(&mut state);
-            if let Some(watch) = &mut state.watch {
-                watch.leave_background();
+            match &mut state.watch {
+                // Another thread of the runtime would be woken by what this one finds.
+                Some(watch) if in_one_go => watch.by_thread(),
+                Some(watch) => watch.leave_background(),
+                None => {}
             }
         }
         self.finish(state);
         leave
     }
 
-    fn look_some(&self, direction: Direction, looks: u32) -> Round {
+    fn look_some(&self, direction: Direction, looks: u32, given_away: u32) -> Round {
         for look in 0..looks {
             let mut state = self.lock();
             let mut found =
@@ -177,7 +215,7 @@ impl Core {
                 found = state.probe(&self.signal);
             }
             if found {
-                state.spinner.hit();
+                state.spinner.hit(given_away);
                 self.finish(state);
                 return Round::Found;
             }

@@ -131,7 +131,7 @@ impl Watch {
         self.by_runtime(&handle)
     }
 
-    /// A thread is about to wait in poll(2): nobody else shall be woken.
+    /// A thread is about to look, or to wait in poll(2): nobody else shall be woken.
     pub(super) fn by_thread(&mut self) {
         if !matches!(self.watcher, Watcher::Thread) {
             self.watcher = Watcher::Thread;
