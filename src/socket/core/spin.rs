@@ -2,11 +2,8 @@
 //!
 //! Being woken costs tens of microseconds, so looking is worth up to about as much, where something comes in that
 //! time. Where nothing does it is tried less and less often: after `n` fruitless tries in a row once in 2^n waits.
-//! No more callers of a process look at a time than there are processors: they would keep each other, and those whom
-//! they wait for, from running.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -19,50 +16,22 @@ const RAREST: u32 = 7;
 /// One wait in so many finds out whether giving the processor away first is still right.
 const DOUBT: u32 = 16;
 
-/// Callers of this process that look, with [`Spin::Auto`](crate::config::Spin::Auto).
-static LOOKERS: AtomicUsize = AtomicUsize::new(0);
-
-/// Leave to look for a while. Dropped when the looking is over.
-#[derive(Debug)]
+/// Leave to look for a while.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Leave {
     pub(super) budget: Duration,
     /// Whether the processor is given away before the first look.
     pub(super) way_first: bool,
-    counts: bool,
 }
 
-impl Leave {
-    /// For as long as the user says.
-    pub(super) fn given(budget: Duration) -> Option<Leave> {
-        (!budget.is_zero()).then_some(Leave {
-            budget,
-            way_first: false,
-            counts: false,
-        })
-    }
-
-    /// For [`Spin::Auto`](crate::config::Spin::Auto): none with one processor, nor while as many look already as there
-    /// are processors. Which of several the process may use does not matter, because the peer may use others; where
-    /// it may not, looking gives the processor away in between.
-    pub(super) fn auto() -> Option<Leave> {
-        let processors = processors();
-        if processors < 2 || LOOKERS.load(Ordering::Relaxed) >= processors {
-            return None;
-        }
-        LOOKERS.fetch_add(1, Ordering::Relaxed);
-        Some(Leave {
-            budget: AUTO,
-            way_first: false,
-            counts: true,
-        })
-    }
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        if self.counts {
-            LOOKERS.fetch_sub(1, Ordering::Relaxed);
-        }
+/// How long [`Spin::Auto`](crate::config::Spin::Auto) is on this machine: not at all with one processor. Which of
+/// several the process may use does not matter, because the peer may use others; where it may not, looking gives the
+/// processor away in between.
+pub(super) fn auto_budget() -> Duration {
+    if processors() > 1 {
+        AUTO
+    } else {
+        Duration::ZERO
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::base::Core;
 use super::signal::Direction;
-use super::spin::Leave;
+use super::spin::{Leave, auto_budget};
 use super::state::State;
 use crate::config::Spin;
 
@@ -50,7 +50,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    fn begin(leave: &Leave) -> Search {
+    fn begin(leave: Leave) -> Search {
         let mut search = Search {
             start: Instant::now(),
             given_away: 0,
@@ -79,12 +79,6 @@ impl Search {
     }
 }
 
-/// How one round of looking ended.
-enum Round {
-    Found,
-    Nothing,
-}
-
 impl State {
     /// Whether this wait may begin with looking.
     fn may_spin(&mut self, direction: Direction) -> Option<Leave> {
@@ -93,14 +87,15 @@ impl State {
             Direction::Recv => self.pipes.len() > 0,
             Direction::Send => self.pipes.anyone_awake() || !self.streams,
         };
-        let mut leave = match self.options.spin {
-            _ if !hopeful => None,
-            Spin::Auto if self.spinner.is_worthwhile() => Leave::auto(),
-            Spin::UpTo(most) => Leave::given(most),
-            _ => None,
-        }?;
-        leave.way_first = self.spinner.gives_way_first();
-        Some(leave)
+        let budget = match self.options.spin {
+            Spin::Auto if hopeful && self.spinner.is_worthwhile() => auto_budget(),
+            Spin::UpTo(most) if hopeful => most,
+            _ => Duration::ZERO,
+        };
+        (!budget.is_zero()).then(|| Leave {
+            budget,
+            way_first: self.spinner.gives_way_first(),
+        })
     }
 }
 
@@ -117,22 +112,21 @@ impl Core {
             }
         }
         self.finish(state);
-        let Some(leave) = leave else { return false };
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let budget = left.map_or(leave.budget, |left| left.min(leave.budget));
-        self.look_for(budget, direction, &leave)
+        let Some(mut leave) = leave else { return false };
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            leave.budget = leave.budget.min(left);
+        }
+        self.look_while(leave, direction)
     }
 
-    fn look_for(&self, budget: Duration, direction: Direction, leave: &Leave) -> bool {
+    fn look_while(&self, leave: Leave, direction: Direction) -> bool {
         let mut search = Search::begin(leave);
         loop {
-            if matches!(
-                self.look_some(direction, LOOKS, search.given_away),
-                Round::Found
-            ) {
+            if self.look_some(direction, LOOKS, search.given_away) {
                 return true;
             }
-            if !search.goes_on(budget) {
+            if !search.goes_on(leave.budget) {
                 self.lock().spinner.miss();
                 return false;
             }
@@ -154,25 +148,22 @@ impl Core {
                     return Poll::Ready(false);
                 };
                 if in_one_go {
-                    return Poll::Ready(self.look_for(leave.budget, direction, &leave));
+                    return Poll::Ready(self.look_while(leave, direction));
                 }
                 *looking = Looking::Yielded(leave);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             Looking::Yielded(leave) => {
-                if !leave.way_first && matches!(self.look_some(direction, 1, 0), Round::Found) {
+                if !leave.way_first && self.look_some(direction, 1, 0) {
                     *looking = Looking::NotYet;
                     return Poll::Ready(true);
                 }
-                (Search::begin(&leave), leave)
+                (Search::begin(leave), leave)
             }
             Looking::For(search, leave) => (search, leave),
         };
-        if matches!(
-            self.look_some(direction, LOOKS, search.given_away),
-            Round::Found
-        ) {
+        if self.look_some(direction, LOOKS, search.given_away) {
             *looking = Looking::NotYet;
             return Poll::Ready(true);
         }
@@ -203,7 +194,8 @@ impl Core {
         leave
     }
 
-    fn look_some(&self, direction: Direction, looks: u32, given_away: u32) -> Round {
+    /// One round of looking; `true` if something turned up.
+    fn look_some(&self, direction: Direction, looks: u32, given_away: u32) -> bool {
         for look in 0..looks {
             let mut state = self.lock();
             let mut found =
@@ -217,7 +209,7 @@ impl Core {
             if found {
                 state.spinner.hit(given_away);
                 self.finish(state);
-                return Round::Found;
+                return true;
             }
             drop(state);
             if last {
@@ -225,7 +217,7 @@ impl Core {
             }
             std::hint::spin_loop();
         }
-        Round::Nothing
+        false
     }
 }
 
