@@ -63,6 +63,8 @@ pub(crate) struct Pipe {
     /// Its peer does not tell of news, because it was not asked to: see [`Lane::glance`].
     pub(super) awake: bool,
     pub(super) dirty: bool,
+    /// Its lane holds back what a gate does not let pass, and has to be flushed when there is room.
+    pub(crate) gated: bool,
     pending: VecDeque<Packet>,
     pending_bytes: usize,
     injected: VecDeque<Message>,
@@ -89,6 +91,7 @@ impl Pipe {
             glances: false,
             awake: false,
             dirty: false,
+            gated: false,
             pending: VecDeque::new(),
             pending_bytes: 0,
             injected: VecDeque::new(),

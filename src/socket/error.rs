@@ -36,7 +36,8 @@ pub enum SendErrorKind {
 }
 
 impl SendError {
-    pub(crate) fn new(kind: SendErrorKind, message: Message) -> Self {
+    /// A refusal, for layers that refuse messages themselves.
+    pub fn new(kind: SendErrorKind, message: Message) -> Self {
         SendError { kind, message }
     }
 

@@ -8,8 +8,10 @@ mod error;
 mod handle;
 mod hosted;
 mod kinds;
+mod links;
 mod loan;
 mod poller;
+mod ready;
 mod receive;
 mod send;
 mod streams;
@@ -26,3 +28,5 @@ pub use hosted::LingerReport;
 pub use kinds::{Kind, Publishes, Receives, Sends, Subscribes, kind};
 pub use poller::{Poller, Ready};
 pub use streams::{MessageSink, MessageStream};
+
+pub use crate::transport::{LinkGate, LinkGates, NewLink};

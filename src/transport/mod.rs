@@ -7,6 +7,8 @@
 mod buffers;
 mod failure;
 mod fd_stream;
+mod gate;
+mod gated;
 mod handshake;
 mod inproc;
 mod ipc;
@@ -20,6 +22,8 @@ pub(crate) mod upgrade;
 
 pub(crate) use failure::HandshakeFailure;
 pub use fd_stream::FdStream;
+pub use gate::{LinkGate, LinkGates, NewLink};
+pub(crate) use gated::GatedLane;
 pub(crate) use handshake::{Link, shake};
 pub(crate) use inproc::{InprocEnd, inproc_pair};
 pub use ipc::Ipc;

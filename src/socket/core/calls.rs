@@ -447,7 +447,7 @@ impl Core {
 
     /// Those who wait beside us slept on when we took the event that was for all of them: if there is more to
     /// be had, the next one is woken.
-    fn pass_on(&self, interest: Interest) {
+    pub(crate) fn pass_on(&self, interest: Interest) {
         if !self.signal.anyone_polling() && !self.signal.anyone_waiting() {
             return;
         }

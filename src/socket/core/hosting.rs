@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::base::Core;
 use super::links::attach;
+use crate::config::SocketKind;
 use crate::pipe::{Bell, PeerInfo, Pipe, PipeId};
 use crate::socket::hosted::{Hosted, Visitor, Welcome};
-use crate::transport::{InprocEnd, inproc_pair};
+use crate::transport::{InprocEnd, NewLink, inproc_pair};
 
 impl Hosted for Core {
     fn close(&self) {
@@ -30,6 +33,8 @@ impl Hosted for Core {
     }
 
     fn welcome(&self, visitor: Visitor, endpoint: &str) -> Welcome {
+        let gates =
+            self.gates_for(|| in_process(endpoint, visitor.kind, visitor.routing_id.clone()));
         let mut state = self.lock();
         if state.closed {
             return Welcome::Closed;
@@ -57,6 +62,7 @@ impl Hosted for Core {
         };
         let (lane, ours) = inproc_pair(&visitor.end, &end);
         let routing_id = state.options.routing_id.clone();
+        let ours = self.gated(&mut state, pipe, ours, gates);
         attach(&mut state, pipe, true, ours, false);
         self.finish(state);
         self.wake_for_a_link();
@@ -85,6 +91,7 @@ impl Hosted for Core {
                 kind,
                 routing_id,
             } => {
+                let gates = self.gates_for(|| in_process(endpoint, kind, routing_id.clone()));
                 let mut state = self.lock();
                 if let Some(pipe) = state.pipes.get_mut(pipe) {
                     pipe.info.kind = Some(kind);
@@ -92,12 +99,25 @@ impl Hosted for Core {
                     pipe.info.binding = binding;
                 }
                 let new = !state.pattern_knows(pipe);
+                let lane = self.gated(&mut state, pipe, lane, gates);
                 attach(&mut state, pipe, new, lane, false);
                 self.finish(state);
                 self.wake_for_a_link();
             }
         }
         true
+    }
+}
+
+/// A link within the context, as gates are chosen by.
+fn in_process(endpoint: &str, kind: SocketKind, routing_id: Bytes) -> NewLink {
+    NewLink {
+        endpoint: endpoint.to_owned(),
+        address: String::new(),
+        kind: Some(kind),
+        routing_id,
+        user_id: String::new(),
+        credentials: None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::message::{Frame, Message};
 use crate::pattern::PipeEvent;
 use crate::pipe::{CloseCause, CloseKind, DropReason, Lane, PeerInfo, Pipe, PipeId};
 use crate::session::{Arrival, Line, LinkOwner, MonitorEvent, MonitorKind};
-use crate::transport::{Link, Memory, SharedState};
+use crate::transport::{Link, Memory, NewLink, SharedState};
 
 impl LinkOwner for Core {
     fn kind(&self) -> SocketKind {
@@ -34,6 +34,14 @@ impl LinkOwner for Core {
             Arrival::Accepted(endpoint) => endpoint.clone(),
         };
         let address = link.address.clone();
+        let gates = self.gates_for(|| NewLink {
+            endpoint: endpoint.clone(),
+            address: address.clone(),
+            kind: link.peer.kind,
+            routing_id: link.peer.routing_id.clone(),
+            user_id: link.user_id.clone(),
+            credentials: link.credentials,
+        });
         let mut state = self.lock();
         if state.closed && !matches!(arrival, Arrival::Dialed(_)) {
             return false;
@@ -55,7 +63,8 @@ impl LinkOwner for Core {
             let kind = MonitorKind::SharedMemory { outcome };
             self.tell(&endpoint, Some(&address), kind);
         }
-        attach(&mut state, id, new, link.lane, true);
+        let lane = self.gated(&mut state, id, link.lane, gates);
+        attach(&mut state, id, new, lane, true);
         state.watch_lane(id, link.fd);
         state.flush_dirty(&self.signal);
         state.flush_pipe(id, &self.signal);

@@ -10,6 +10,7 @@ mod base;
 mod calls;
 mod endpoints;
 mod flush;
+mod gates;
 mod hosting;
 mod lease;
 mod linger;

@@ -236,6 +236,12 @@ impl Signal {
         }
     }
 
+    /// A gate in front of a pipe has opened: what waits there goes on in the context's thread, as nobody may be here.
+    pub(super) fn gate_opens(&self, pipe: PipeId, ring: Ring) {
+        self.post(pipe, ring);
+        self.service.notify_one();
+    }
+
     fn post(&self, pipe: PipeId, ring: Ring) {
         self.inbox.lock().push((pipe, ring));
         self.has_inbox.store(true, Ordering::Release);

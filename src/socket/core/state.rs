@@ -11,6 +11,7 @@ use std::time::Instant;
 use tokio::task::AbortHandle;
 
 use super::flush::{Advice, FlushPolicy};
+use super::gates::ChooseGates;
 use super::signal::{Ring, Signal};
 use super::spin::Spinner;
 use super::watch::{Ready, Watch};
@@ -71,6 +72,8 @@ pub(super) struct Connected {
 pub(super) struct State {
     pub(super) kind: SocketKind,
     pub(super) options: Options,
+    /// Which gates new links have.
+    pub(super) gates: Option<Arc<ChooseGates>>,
     pub(super) pattern: Box<dyn Pattern>,
     pub(super) pipes: Pipes,
     // Dropped after the pipes, whose descriptors it watches.
@@ -106,6 +109,7 @@ impl State {
         State {
             kind,
             options,
+            gates: None,
             pattern,
             pipes: Pipes::default(),
             watch: None,
@@ -451,6 +455,10 @@ impl State {
                 && ring == Ring::Writable
             {
                 pipe.feed();
+                if pipe.gated {
+                    // What is held behind a gate goes on too.
+                    self.flush_pipe(id, signal);
+                }
             }
             let event = if ring == Ring::Readable {
                 PipeEvent::Readable
