@@ -10,7 +10,7 @@ use taipan::{Endpoint, SocketKind, Spin};
 
 use crate::failure::Failure;
 use crate::frames::Format;
-use crate::values::{duration, size, spin};
+use crate::values::{duration, rate, size, spin};
 use crate::{perf, pipes, proxy};
 
 /// Sockets on the command line: sends and receives messages, forwards them, measures them.
@@ -196,6 +196,12 @@ pub struct ProxyArgs {
     /// Publish a copy of everything that is forwarded at this address
     #[arg(long, value_name = "ADDRESS")]
     pub capture: Option<Endpoint>,
+    /// At most so many bytes a second from the frontend to the backend: 50MB, 64KiB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub rate_in: Option<u64>,
+    /// At most so many bytes a second from the backend to the frontend
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub rate_out: Option<u64>,
     /// How long the end waits for messages to go out [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub linger: Option<Duration>,
@@ -321,6 +327,9 @@ pub struct PerfArgs {
     /// messages comparable: untouched ones cost next to nothing in shared memory
     #[arg(long)]
     pub touch: bool,
+    /// The sender keeps to so many bytes of payload a second (thr): 50MB, 64KiB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub rate: Option<u64>,
     /// Messages (lat: round trips) a row
     #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -374,6 +383,9 @@ pub struct PeerArgs {
     pub loan: bool,
     #[arg(long)]
     pub touch: bool,
+    /// In bytes a second.
+    #[arg(long)]
+    pub rate: Option<u64>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! `taipan proxy`: forwards messages between two sockets until it is interrupted.
 //!
+//! With a rate it shapes the link of whoever is put behind it: the links of one side share a budget for what comes in
+//! from them, so that whoever sends more is held up there as by a slow peer.
+//!
 //! What it is not: the forwarding, which is the library's [`taipan::Proxy`]. Invariant: what the proxy had
 //! received when it ended goes out within the linger time, or is counted and reported.
 
+use taipan::throttle::{Budget, Limits, LinkBudgets, throttle_links};
 use taipan::{AnySocket, Context, Options, Proxy, SocketKind};
 
 use crate::args::{Forward, ProxyArgs, Side};
@@ -52,6 +56,13 @@ async fn forward(
         Ok::<_, Failure>(socket)
     };
     let (frontend, backend) = (open(front)?, open(back)?);
+    if args.rate_out.is_some() && args.kind != Forward::RouterDealer {
+        return Err(Failure::Usage(
+            "--rate-out is for replies: there are none but with --kind router-dealer".into(),
+        ));
+    }
+    let inward = shape(&frontend, "--rate-in", args.rate_in)?;
+    let outward = shape(&backend, "--rate-out", args.rate_out)?;
     for (socket, address, side) in [
         (&frontend, &args.frontend, Side::Frontend),
         (&backend, &args.backend, Side::Backend),
@@ -83,6 +94,27 @@ async fn forward(
             "{} forwarded, {} returned",
             back.messages_sent, front.messages_sent
         ));
+        for (what, budget) in [("forward", inward), ("back", outward)] {
+            let Some(stats) = budget.map(|budget| budget.stats()) else {
+                continue;
+            };
+            say(format_args!(
+                "{} of {} messages delayed on the way {what}, {:.3} s in all",
+                stats.delayed,
+                stats.messages,
+                stats.delay.as_secs_f64()
+            ));
+        }
     }
     Ok(report.unsent.len() as u64)
+}
+
+/// Limits what all peers of a socket send together.
+fn shape(socket: &AnySocket, flag: &str, rate: Option<u64>) -> Result<Option<Budget>, Failure> {
+    let Some(rate) = rate else { return Ok(None) };
+    let budget = Budget::new(Limits::bytes(rate));
+    let budget = budget.map_err(|error| Failure::Usage(format!("{flag}: {error}")))?;
+    let shared = budget.clone();
+    throttle_links(socket, move |_| LinkBudgets::receiving(&shared));
+    Ok(Some(budget))
 }

@@ -1,6 +1,6 @@
-//! Values on the command line that have a unit: durations and sizes.
+//! Values on the command line that have a unit: durations, sizes and rates.
 //!
-//! What it is not: a general parser of units. A number without a unit means seconds, or bytes.
+//! What it is not: a general parser of units. A number without a unit means seconds, or bytes (a second).
 
 use std::time::Duration;
 
@@ -40,6 +40,33 @@ pub fn size(text: &str) -> Result<usize, String> {
         .checked_mul(scale)
         .filter(|size| *size <= 1 << 32)
         .ok_or_else(|| "more than 4 GiB".to_owned())
+}
+
+/// `50MB`, `1.5GB/s`, `64KiB`, `10000`: bytes a second, with units of 1000 (kB) and of 1024 (KiB).
+pub fn rate(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text.strip_suffix("/s").unwrap_or(text));
+    let scale: f64 = match unit {
+        "" | "B" => 1.0,
+        "k" | "kB" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "KiB" => 1024.0,
+        "MiB" => 1_048_576.0,
+        "GiB" => 1_073_741_824.0,
+        _ => {
+            return Err(format!(
+                "unknown unit of rates `{unit}` (kB, MB, GB, KiB, MiB, GiB)"
+            ));
+        }
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "expected bytes a second such as 50MB, 64KiB or 1.5GB/s".to_owned())?;
+    match (number * scale).round() {
+        rate if rate < 1.0 => Err("less than a byte a second".to_owned()),
+        rate if rate > 1e15 => Err("more than a million GB/s".to_owned()),
+        rate => Ok(rate as u64),
+    }
 }
 
 /// `auto`, `never`, or a time.
@@ -99,6 +126,19 @@ mod tests {
         }
         assert_eq!(spin("2s").unwrap_err(), "more than 1s");
         assert!(spin("always").is_err());
+    }
+
+    #[test]
+    fn rates_have_units() {
+        assert_eq!(rate("10000"), Ok(10_000));
+        assert_eq!(rate("50MB"), Ok(50_000_000));
+        assert_eq!(rate("50M/s"), Ok(50_000_000));
+        assert_eq!(rate("1.5GB/s"), Ok(1_500_000_000));
+        assert_eq!(rate("64KiB"), Ok(65_536));
+        assert_eq!(rate("2GiB"), Ok(2 << 30));
+        assert_eq!(rate("0").unwrap_err(), "less than a byte a second");
+        assert!(rate("5 parsecs").unwrap_err().contains("parsecs"));
+        assert!(rate("fast").is_err());
     }
 
     #[test]

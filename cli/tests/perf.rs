@@ -154,6 +154,25 @@ fn every_byte_can_be_written_and_read_whatever_the_way() {
 }
 
 #[test]
+fn a_rate_is_kept_to_and_told_over_every_way() {
+    let rows = rows(
+        "thr --rate 2MB --transport inproc,ipc,tcp --shared-memory on,off --pattern push-pull,pub-sub,dealer-router \
+         --runtime current,blocking --size 1000 --count 200",
+    );
+    assert_eq!(rows.len(), 24);
+    for row in &rows {
+        check(row, false);
+        assert_eq!(row["messages"], 200);
+        assert_eq!(row["rate"], 2_000_000);
+        let held = row["rate_held"].as_f64().unwrap();
+        // 200 kB of which 100 kB may have been saved: what is tested is that nothing is faster.
+        assert!(held > 0.0 && held <= 2.1, "{row}");
+    }
+    let text = Tool::start("perf thr --peer --rate 1MB --size 100 --count 500").text();
+    assert!(text.ends_with(" % of 1.00 MB/s\n"), "{text}");
+}
+
+#[test]
 fn a_duration_instead_of_a_count() {
     let rows = rows("thr --duration 20ms --size 64");
     check(&rows[0], false);
@@ -203,6 +222,11 @@ fn what_makes_no_sense_is_wrong_usage() {
         ),
         ("perf thr --count 5 --duration 1s", "cannot be used with"),
         ("perf lat --loan", "perf lat does not know --loan"),
+        ("perf lat --rate 1MB", "perf lat does not know --rate"),
+        (
+            "perf thr --rate 1furlong",
+            "unknown unit of rates `furlong`",
+        ),
         ("perf thr --spin 2s", "more than 1s"),
         ("perf thr --size big", "unknown unit of size `big`"),
         ("perf thr --count 0", "0"),

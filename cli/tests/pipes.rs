@@ -221,6 +221,48 @@ fn a_proxy_forwards_and_ends_when_interrupted() {
 }
 
 #[test]
+fn a_proxy_shapes_the_link_of_whoever_is_behind_it() {
+    let (line, count) = ("x".repeat(1000), 50);
+    let mut proxy = Tool::start(
+        "proxy -v --kind router-dealer --rate-in 200kB --rate-out 100kB tcp://127.0.0.1:* tcp://127.0.0.1:*",
+    );
+    let (front, back) = (proxy.address(), proxy.address());
+    let rep = Tool::start(&format!("rep --echo {back} --count {count} -t 30s"));
+    let lines = format!("{line}\n").repeat(count);
+    let start = std::time::Instant::now();
+    let req = Tool::fed(&format!("req {front} --count {count} -t 30s"), &lines);
+    assert_eq!(req.text(), lines);
+    // 50 kB back at 100 kB/s, of which 5 kB may go at once.
+    assert!(start.elapsed().as_secs_f64() >= 0.44);
+    assert_eq!(rep.end().code(), 0);
+    proxy.interrupt();
+    let ended = proxy.end();
+    assert_eq!(ended.code(), 0);
+    for way in ["forward", "back"] {
+        let told = format!("of {count} messages delayed on the way {way}");
+        assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_shaped_proxy_loses_nothing_of_a_stream() {
+    let mut proxy =
+        Tool::start("proxy --kind pull-push --rate-in 1MB tcp://127.0.0.1:* tcp://127.0.0.1:*");
+    let (front, back) = (proxy.address(), proxy.address());
+    let lines: String = (0..5000).map(|number| format!("line {number}\n")).collect();
+    let mut pull = Tool::start(&format!("pull {back} --count 5000 -t 30s"));
+    pull.close_input();
+    let reader = std::thread::spawn(move || pull.text());
+    assert_eq!(
+        Tool::fed(&format!("push {front} -t 30s"), &lines).text(),
+        ""
+    );
+    assert_eq!(reader.join().unwrap(), lines);
+    proxy.interrupt();
+    assert_eq!(proxy.text(), "");
+}
+
+#[test]
 fn a_proxy_passes_subscriptions_on() {
     let mut proxy = Tool::start("proxy --kind xsub-xpub tcp://127.0.0.1:* tcp://127.0.0.1:*");
     let (front, back) = (proxy.address(), proxy.address());

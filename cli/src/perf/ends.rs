@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use taipan::{AnySocket, Frame, LoanExhausted, Message, RecvError, SendError, SocketKind};
+use taipan::throttle::Throttled;
+use taipan::{AnySocket, Frame, LoanExhausted, Message, RecvError, SendError, SocketKind, kind};
 
 use super::cpu::cpu_time;
 use super::plan::{Amount, Manner, Spec};
@@ -224,29 +225,47 @@ fn cut_off(error: RecvError) -> Failure {
     Failure::because("receiving ended early", error)
 }
 
+/// A socket that is what it is.
+fn itself(socket: &AnySocket) -> &AnySocket {
+    socket
+}
+
+macro_rules! sends {
+    ($(#[$doc:meta])* $name:ident, $socket:ty, $plain:path, [$($asyncness:tt)?], [$($wait:tt)*], $send:ident) => {
+        $(#[$doc])*
+        pub $($asyncness)? fn $name(socket: $socket, spec: Spec) -> Result<Far, Failure> {
+            let mut traffic = Traffic::new($plain(&socket), spec);
+            let mut warm_up = Quota::new(spec.amount.warm_up(), spec.size, spec.test);
+            while warm_up.more() {
+                socket.$send(traffic.next($plain(&socket))?)$($wait)*.map_err(cut)?;
+            }
+            socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
+            let cpu_before = cpu_time();
+            let mut quota = Quota::new(spec.amount, spec.size, spec.test);
+            while quota.more() {
+                socket.$send(traffic.next($plain(&socket))?)$($wait)*.map_err(cut)?;
+            }
+            socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
+            let ordinary_loans = traffic.ordinary_loans;
+            Ok(Far { messages: quota.done, ordinary_loans, cpu_before })
+        }
+    };
+}
+
 macro_rules! ends {
     ($(#[$doc:meta])* $module:ident, [$($asyncness:tt)?], [$($wait:tt)*], $send:ident, $recv:ident) => {
         $(#[$doc])*
         pub mod $module {
             use super::*;
 
-            /// The far end of `thr`.
-            pub $($asyncness)? fn stream(socket: AnySocket, spec: Spec) -> Result<Far, Failure> {
-                let mut traffic = Traffic::new(&socket, spec);
-                let mut warm_up = Quota::new(spec.amount.warm_up(), spec.size, spec.test);
-                while warm_up.more() {
-                    socket.$send(traffic.next(&socket)?)$($wait)*.map_err(cut)?;
-                }
-                socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
-                let cpu_before = cpu_time();
-                let mut quota = Quota::new(spec.amount, spec.size, spec.test);
-                while quota.more() {
-                    socket.$send(traffic.next(&socket)?)$($wait)*.map_err(cut)?;
-                }
-                socket.$send(traffic.mark())$($wait)*.map_err(cut)?;
-                let ordinary_loans = traffic.ordinary_loans;
-                Ok(Far { messages: quota.done, ordinary_loans, cpu_before })
-            }
+            sends!(
+                /// The far end of `thr`.
+                stream, AnySocket, itself, [$($asyncness)?], [$($wait)*], $send
+            );
+            sends!(
+                /// The same, keeping to a rate.
+                trickle, Throttled<kind::Any>, Throttled::socket, [$($asyncness)?], [$($wait)*], $send
+            );
 
             /// The near end of `thr`.
             pub $($asyncness)? fn count(socket: AnySocket, spec: Spec, bar: ProgressBar) -> Result<Near, Failure> {

@@ -66,6 +66,9 @@ fn arguments(row: Row, endpoint: &Endpoint) -> Vec<String> {
         Amount::Count(count) => flag("--count", count.to_string()),
         Amount::For(time) => flag("--duration", time.as_micros().to_string()),
     }
+    if let Some(rate) = spec.rate {
+        flag("--rate", rate.to_string());
+    }
     if let Some(cpu) = row.cpus.1 {
         flag("--cpu", cpu.to_string());
     }
@@ -105,6 +108,7 @@ pub fn run_peer(args: &PeerArgs) -> Result<(), Failure> {
             size,
             amount,
             manner,
+            rate: args.rate,
         },
         &context,
         args.endpoint.clone(),

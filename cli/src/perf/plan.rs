@@ -45,6 +45,8 @@ pub struct Spec {
     pub size: usize,
     pub amount: Amount,
     pub manner: Manner,
+    /// Bytes of payload a second that the sender keeps to.
+    pub rate: Option<u64>,
 }
 
 /// One measurement.
@@ -108,6 +110,7 @@ pub fn rows(args: &PerfArgs) -> Result<Vec<Row>, Failure> {
                             size,
                             amount: amount(args),
                             manner,
+                            rate: args.rate.filter(|_| test == Test::Thr),
                         };
                         rows.push(Row {
                             spec,
@@ -178,6 +181,9 @@ fn sizes(args: &PerfArgs, test: Test) -> Vec<usize> {
 fn ways(args: &PerfArgs, test: Test) -> Result<Vec<(Transport, Manner)>, Failure> {
     if args.loan && args.test == Some(Test::Lat) {
         return Err(Failure::Usage("perf lat does not know --loan".into()));
+    }
+    if args.rate.is_some() && args.test == Some(Test::Lat) {
+        return Err(Failure::Usage("perf lat does not know --rate".into()));
     }
     let loan = args.loan && test == Test::Thr;
     let shared = match (&args.shared_memory[..], args.test) {
@@ -316,6 +322,7 @@ mod tests {
     fn what_does_not_fit_is_wrong_usage() {
         for line in [
             "lat --loan",
+            "lat --rate 1MB",
             "thr --pattern req-rep",
             "lat --pattern push-pull",
             "thr --peer --transport inproc",

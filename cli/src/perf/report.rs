@@ -4,7 +4,8 @@
 //! `messages` (lat: round trips), `seconds`, `msgs_per_s`, `bytes_per_s`, `cpu_us_per_msg` (both ends), for lat
 //! `p50_us`, `p90_us`, `p99_us`, `p999_us`, `max_us` of the round trips, and what was used: `shared_memory` (as the
 //! link was, not as it was asked for), over shared memory `spin` and `views`, `touch`, `loan`, and with that
-//! `ordinary_loans` (those that did not lie in shared memory, because it was off or full; warm-up included).
+//! `ordinary_loans` (those that did not lie in shared memory, because it was off or full; warm-up included); with a
+//! rate `rate` (bytes a second asked for) and `rate_held` (1 is exactly that).
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -102,6 +103,10 @@ fn json_row(measured: &Measured) -> serde_json::Value {
     if manner.loan {
         row["ordinary_loans"] = json!(measured.ordinary_loans);
     }
+    if let (Some(rate), Some(held)) = (spec.rate, measured.rate_held()) {
+        row["rate"] = json!(rate);
+        row["rate_held"] = json!(held);
+    }
     row
 }
 
@@ -129,6 +134,13 @@ fn how(measured: &Measured) -> String {
     }
     if manner.touch {
         words.push("touched".to_owned());
+    }
+    if let (Some(rate), Some(held)) = (row.spec.rate, measured.rate_held()) {
+        words.push(format!(
+            "{:.2} % of {}B/s",
+            held * 100.0,
+            short(rate as f64)
+        ));
     }
     words.join(", ")
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use taipan::{AnySocket, Context, Endpoint, Options, SocketKind};
+use taipan::throttle::{Budget, Limits, Throttled};
+use taipan::{AnySocket, Context, Endpoint, Options, SocketKind, kind};
 
 use super::cpu::pin_to;
 use super::ends::{Far, Near, asynchronous, blocking};
@@ -57,6 +58,12 @@ impl Measured {
     /// Payload bytes a second, in one direction.
     pub fn bytes_per_second(&self) -> f64 {
         self.rate() * self.row.spec.size as f64
+    }
+
+    /// The rate held, where 1 is the one that was asked for.
+    pub fn rate_held(&self) -> Option<f64> {
+        let rate = self.row.spec.rate?;
+        Some(self.bytes_per_second() / rate as f64)
     }
 
     /// Microseconds of CPU time a message, over both ends.
@@ -186,8 +193,12 @@ pub fn far(spec: Spec, context: &Context, endpoint: Endpoint) -> Result<Far, Fai
         .map_err(|error| Failure::because(&endpoint, error))?;
     meet(&socket)?;
     match (spec.test, spec.runtime) {
-        (Test::Thr, Runtime::Blocking) => blocking::stream(socket, spec),
-        (Test::Thr, runtime) => drive(runtime, asynchronous::stream(socket, spec)),
+        (Test::Thr, runtime) => match (spec.rate, runtime) {
+            (None, Runtime::Blocking) => blocking::stream(socket, spec),
+            (None, _) => drive(runtime, asynchronous::stream(socket, spec)),
+            (Some(rate), Runtime::Blocking) => blocking::trickle(slowed(&socket, rate)?, spec),
+            (Some(rate), _) => drive(runtime, asynchronous::trickle(slowed(&socket, rate)?, spec)),
+        },
         (Test::Lat, Runtime::Blocking) => blocking::answer(socket, spec),
         (Test::Lat, runtime) => drive(runtime, asynchronous::answer(socket, spec)),
     }
@@ -214,6 +225,13 @@ fn open(context: &Context, kind: SocketKind, manner: Manner) -> Result<AnySocket
             .map_err(|error| Failure::because(kind, error))?;
     }
     Ok(socket)
+}
+
+/// The socket, keeping to a rate.
+fn slowed(socket: &AnySocket, rate: u64) -> Result<Throttled<kind::Any>, Failure> {
+    let budget = Budget::new(Limits::bytes(rate));
+    let budget = budget.map_err(|error| Failure::because("--rate", error))?;
+    Ok(Throttled::new(socket).sending(&budget))
 }
 
 fn meet(socket: &AnySocket) -> Result<(), Failure> {
