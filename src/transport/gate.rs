@@ -35,6 +35,9 @@ impl LinkGates {
     }
 }
 
+/// Says which gates a new link has.
+pub(crate) type ChooseGates = dyn Fn(&NewLink) -> LinkGates + Send + Sync;
+
 /// A link that has just come up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

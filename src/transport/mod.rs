@@ -22,6 +22,7 @@ pub(crate) mod upgrade;
 
 pub(crate) use failure::HandshakeFailure;
 pub use fd_stream::FdStream;
+pub(crate) use gate::ChooseGates;
 pub use gate::{LinkGate, LinkGates, NewLink};
 pub(crate) use gated::GatedLane;
 pub(crate) use handshake::{Link, shake};

@@ -10,10 +10,7 @@ use super::base::Core;
 use super::signal::{Ring, Signal};
 use super::state::State;
 use crate::pipe::{Lane, PipeId};
-use crate::transport::{GatedLane, LinkGates, NewLink};
-
-/// Says which gates a new link has.
-pub(crate) type ChooseGates = dyn Fn(&NewLink) -> LinkGates + Send + Sync;
+use crate::transport::{ChooseGates, GatedLane, LinkGates, NewLink};
 
 /// Rung by a gate that opens.
 struct GateBell {

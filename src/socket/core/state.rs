@@ -11,7 +11,6 @@ use std::time::Instant;
 use tokio::task::AbortHandle;
 
 use super::flush::{Advice, FlushPolicy};
-use super::gates::ChooseGates;
 use super::signal::{Ring, Signal};
 use super::spin::Spinner;
 use super::watch::{Ready, Watch};
@@ -23,6 +22,7 @@ use crate::pipe::{
 };
 use crate::session::Line;
 use crate::socket::background::Background;
+use crate::transport::ChooseGates;
 
 /// Received bytes kept per link while nobody receives; the rest waits in the kernel and holds the peer up.
 const READ_AHEAD: usize = 64 * 1024;
