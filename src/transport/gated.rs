@@ -5,7 +5,7 @@
 //!   try_recv ◄─ ahead (at most one) ◄───────── gate ── the lane itself
 //! ```
 //!
-//! Subscriptions pass no gate. Not here: why a gate lets something pass, and when (`gate.rs`), and who is woken then
+//! Subscriptions ask no gate; one that arrives behind a message stays behind it. Not here: why a gate lets something pass, and when (`gate.rs`), and who is woken then
 //! (the wakers come with the gates; the owner flushes the lane, or receives, when they are).
 //!
 //! Invariants: messages keep their order; what is held and what the lane itself has not sent are together within the

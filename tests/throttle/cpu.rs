@@ -1,4 +1,4 @@
-//! Waiting costs no CPU time: neither for who waits nor for the thread that wakes it.
+//! Waiting costs no CPU time.
 #![cfg(target_os = "linux")]
 
 use std::fs;
