@@ -82,13 +82,12 @@ impl GatedLane {
         }
     }
 
-    /// Lets one message through the gate and into the lane, or leaves it.
-    fn pass(&mut self, message: &mut Message) -> Result<(), Stop> {
-        let bytes = message.byte_len();
+    /// Lets one message through the gate and into the lane.
+    fn pass(&mut self, bytes: usize, send: impl FnOnce(&mut dyn Lane) -> bool) -> Result<(), Stop> {
         if !self.sending.as_mut().is_none_or(|gate| gate.passes(bytes)) {
             return Err(Stop::Gate);
         }
-        if self.lane.try_send(message) {
+        if send(self.lane.as_mut()) {
             return Ok(());
         }
         if let Some(gate) = &mut self.sending {
@@ -101,7 +100,8 @@ impl GatedLane {
     fn let_out(&mut self) -> bool {
         while let Some(mut message) = self.held.pop_front() {
             let bytes = message.byte_len();
-            if self.pass(&mut message).is_err() {
+            let passed = self.pass(bytes, |lane| lane.try_send(&mut message));
+            if passed.is_err() {
                 self.held.push_front(message);
                 return false;
             }
@@ -150,10 +150,21 @@ impl Lane for GatedLane {
         if !self.let_out() {
             return self.hold(message);
         }
-        match self.pass(message) {
+        match self.pass(message.byte_len(), |lane| lane.try_send(message)) {
             Ok(()) => true,
             Err(Stop::Gate) => self.hold(message),
             // The lane tells when it has room.
+            Err(Stop::Lane) => false,
+        }
+    }
+
+    fn try_publish(&mut self, message: &Message) -> bool {
+        if !self.let_out() {
+            return self.hold(&mut message.clone());
+        }
+        match self.pass(message.byte_len(), |lane| lane.try_publish(message)) {
+            Ok(()) => true,
+            Err(Stop::Gate) => self.hold(&mut message.clone()),
             Err(Stop::Lane) => false,
         }
     }
