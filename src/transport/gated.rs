@@ -209,7 +209,7 @@ impl Lane for GatedLane {
             LaneEvent::Limits(send, _) => self.limits = send,
             // What still comes in is thrown away, and the peer's end is what the owner waits for.
             LaneEvent::Finish => self.receiving = None,
-            LaneEvent::Prefetch(_) if self.receiving.is_some() => {
+            LaneEvent::Readable | LaneEvent::Prefetch(_) if self.receiving.is_some() => {
                 self.let_in();
             }
             _ => {}
