@@ -7,6 +7,7 @@
 //! ... -- --all --json all.json --html all.html                                    the complete grid
 //! ... -- --from all.json --html all.html                                          the reports of an earlier run
 //! ... -- --filter "tcp req-rep /64/ taipan,libzmq"                                some cells, some peers
+//! ... -- scale                                                                    what many cost (`scale/`)
 //! ... -- --help                                                                   the rest
 //! ```
 //!
@@ -29,6 +30,7 @@ mod model;
 mod payload;
 mod peers;
 mod run;
+mod scale;
 mod spin;
 mod syscalls;
 mod text;
@@ -48,7 +50,7 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 fn orchestrate(arguments: &[String]) -> Outcome<()> {
     let plan = Plan::from_arguments(arguments)?;
     if plan.help {
-        println!("{}", args::HELP);
+        println!("{}\n\n{}", args::HELP, scale::HELP);
         return Ok(());
     }
     if let Some(file) = &plan.from {
@@ -113,6 +115,10 @@ fn main() -> ExitCode {
                 .and_then(|()| Job::from_arguments(rest))
                 .and_then(|(role, job)| run::end(role, &job))
         }
+        Some((first, rest)) if first == scale::SCALE_END => set_pdeathsig(Signal::SIGKILL)
+            .map_err(Into::into)
+            .and_then(|()| scale::end(rest)),
+        Some((first, rest)) if first == "scale" => scale::main(rest),
         _ => orchestrate(&arguments),
     };
     match done {

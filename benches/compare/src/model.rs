@@ -52,8 +52,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    pub fn of(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Option<Spread> {
-        let mut values: Vec<f64> = samples.iter().map(figure).collect();
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
+        let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
         Some(Spread {
             median: *values.get(values.len() / 2)?,
@@ -68,14 +68,14 @@ impl Entry {
     /// a second elsewhere.
     pub fn figure(&self, cell: &Cell) -> Option<Spread> {
         if cell.is_latency() {
-            Spread::of(&self.samples, |sample| sample.latency(0))
+            Spread::of(self.samples.iter().map(|sample| sample.latency(0)))
         } else {
-            Spread::of(&self.samples, Sample::messages_per_second)
+            Spread::of(self.samples.iter().map(Sample::messages_per_second))
         }
     }
 
     pub fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
-        Spread::of(&self.samples, figure).map_or(f64::NAN, |spread| spread.median)
+        Spread::of(self.samples.iter().map(figure)).map_or(f64::NAN, |spread| spread.median)
     }
 }
 

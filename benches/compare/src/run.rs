@@ -11,6 +11,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::Outcome;
 use crate::args::Plan;
 use crate::calibrate::{Amount, calibrate, smoke_amount};
@@ -78,7 +80,7 @@ impl Runner {
     /// One sample.
     pub fn sample(&mut self, peer: &dyn Peer, cell: Cell, amount: Amount) -> Outcome<Sample> {
         let job = self.job(peer, cell, amount);
-        let sample = watch(job.command(Role::Near)?);
+        let sample = one(job.command(Role::Near)?);
         peer.clean(self.run);
         sample
     }
@@ -144,6 +146,12 @@ fn row(
     }
 }
 
+/// Runs a near end, for its sample.
+pub fn one(command: Command) -> Outcome<Sample> {
+    let reply: Reply = watch(command, PATIENCE)?;
+    Ok(reply?)
+}
+
 /// Removes what runs of this program left behind that were killed.
 pub fn sweep(peers: &[Box<dyn Peer>]) {
     let entries = fs::read_dir("/tmp").into_iter().flatten().flatten();
@@ -159,8 +167,8 @@ pub fn sweep(peers: &[Box<dyn Peer>]) {
     }
 }
 
-/// Runs the process of a near end, and ends it if it takes too long.
-pub fn watch(mut command: Command) -> Outcome<Sample> {
+/// Runs the process of a near end, and ends it if it takes too long; what it printed.
+pub fn watch<R: DeserializeOwned>(mut command: Command, patience: Duration) -> Outcome<R> {
     let mut near = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -173,7 +181,7 @@ pub fn watch(mut command: Command) -> Outcome<Sample> {
         // Nobody listens any more if it took too long.
         let _ = sender.send(read);
     });
-    let text = receiver.recv_timeout(PATIENCE);
+    let text = receiver.recv_timeout(patience);
     if text.is_err() {
         // Its far process goes with it: it asked the kernel to (see `main.rs`).
         near.kill()?;
@@ -181,13 +189,12 @@ pub fn watch(mut command: Command) -> Outcome<Sample> {
     let status = near.wait()?;
     reader.join().map_err(|_| "the reader panicked")?;
     let Ok(text) = text else {
-        return Err(format!("took more than {} s", PATIENCE.as_secs()).into());
+        return Err(format!("took more than {} s", patience.as_secs()).into());
     };
     if !status.success() {
         return Err(format!("the near end ended with {status}").into());
     }
-    let reply: Reply = serde_json::from_str(&text?)?;
-    Ok(reply?)
+    Ok(serde_json::from_str(&text?)?)
 }
 
 /// A process that is an end of a run: its whole life.

@@ -12,7 +12,7 @@ use crate::calibrate::Amount;
 use crate::job::Job;
 use crate::meter::Role;
 use crate::peers::Peer;
-use crate::run::{Runner, choice, watch};
+use crate::run::{Runner, choice, one};
 
 const FEW: usize = 2_000;
 const MANY: usize = 12_000;
@@ -67,7 +67,7 @@ fn traced(job: &Job) -> Outcome<u64> {
         .arg(&file)
         .arg(std::env::current_exe()?)
         .args(job.arguments(Role::Near));
-    let run = watch(command);
+    let run = one(command);
     let table = fs::read_to_string(&file);
     // It may not be there if the run failed.
     let _ = fs::remove_file(&file);

@@ -146,7 +146,7 @@ fn kinds<K>(shape: Shape, names: [K; 8]) -> (K, K) {
 }
 
 /// The version of a package that this program was built with.
-fn locked(package: &str) -> String {
+pub fn locked(package: &str) -> String {
     let name = format!("name = \"{package}\"\nversion = \"");
     // If others need an older one, ours is the last.
     let version = include_str!("../../Cargo.lock").rsplit_once(&name);
