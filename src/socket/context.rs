@@ -233,7 +233,9 @@ impl Inner {
         match &*flusher {
             Some(flusher) => flusher.ask(core),
             // No thread to be had: write in the caller's.
-            None => core.flush_turn(),
+            None => {
+                core.flush_turn();
+            }
         }
     }
 

@@ -62,8 +62,8 @@ pub(crate) trait Hosted: Send + Sync {
     /// One tick of the lease; `false` ends it.
     fn check_lease(&self) -> bool;
 
-    /// Writes what a stream of sends has collected.
-    fn flush_turn(&self);
+    /// Writes what a stream of sends has collected; how long it may collect until the next time.
+    fn flush_turn(&self) -> Duration;
 
     /// The same, should the runtime that was asked to not have come to it.
     fn flush_guarded(&self);

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// A stream with longer gaps than this gains nothing from collecting. About twice what it takes another
 /// thread to wake up and write.
 const GAP: Duration = Duration::from_micros(50);
+/// What writing to one peer takes, about. A stream to so many that this adds up to more than a gap collects for as long
+/// as writing takes: sending to a thousand takes 0.1 ms, and writing to them 5.
+const WRITE: Duration = Duration::from_micros(5);
+/// What is collected is late by this at most.
+const GAP_AT_MOST: Duration = Duration::from_millis(10);
 
 /// What to do with what was just collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(super) struct FlushPolicy {
     streaming: bool,
     scheduled: bool,
     last: Option<Instant>,
+    /// Peers that were written to at once, the last time.
+    peers: u32,
 }
 
 impl FlushPolicy {
@@ -52,7 +59,9 @@ impl FlushPolicy {
             return Advice::Schedule;
         }
         let now = now();
-        let alone = self.last.is_some_and(|last| now.duration_since(last) > GAP);
+        let alone = self
+            .last
+            .is_some_and(|last| now.duration_since(last) > self.gap());
         self.last = Some(now);
         if alone {
             return Advice::Write;
@@ -63,7 +72,8 @@ impl FlushPolicy {
 
     /// What `on_send` told to write is written, which may have taken long with many peers.
     #[inline]
-    pub(super) fn wrote(&mut self, now: impl FnOnce() -> Instant) {
+    pub(super) fn wrote(&mut self, peers: u32, now: impl FnOnce() -> Instant) {
+        self.peers = peers;
         if let Some(last) = &mut self.last {
             *last = now();
         }
@@ -76,9 +86,16 @@ impl FlushPolicy {
     }
 
     /// The scheduled write was done.
-    pub(super) fn on_turn(&mut self, now: Instant) {
+    pub(super) fn on_turn(&mut self, peers: u32, now: Instant) {
+        self.peers = peers;
         self.scheduled = false;
         self.last = Some(now);
+    }
+
+    /// How long a stream may pause and still gain from collecting.
+    #[inline]
+    pub(super) fn gap(&self) -> Duration {
+        (WRITE * self.peers).clamp(GAP, GAP_AT_MOST)
     }
 }
 
@@ -106,7 +123,7 @@ mod tests {
         assert_eq!(policy.on_send(true, clock), Advice::Collect);
         assert_eq!(policy.on_send(false, clock), Advice::Collect);
         policy.on_wait();
-        policy.on_turn(Instant::now());
+        policy.on_turn(1, Instant::now());
         assert_eq!(policy.on_send(false, clock), Advice::Write);
     }
 
@@ -117,7 +134,7 @@ mod tests {
         assert_eq!(policy.on_send(false, || start), Advice::Write);
         assert_eq!(policy.on_send(false, || start), Advice::Schedule);
         assert_eq!(policy.on_send(false, || start), Advice::Collect);
-        policy.on_turn(start);
+        policy.on_turn(1, start);
         assert_eq!(policy.on_send(false, || start), Advice::Schedule);
     }
 
@@ -126,13 +143,24 @@ mod tests {
         let start = Instant::now();
         let mut policy = FlushPolicy::default();
         policy.on_send(false, || start);
-        policy.on_turn(start);
+        policy.on_turn(1, start);
         policy.on_send(false, || start);
-        policy.on_turn(start);
+        policy.on_turn(1, start);
         let (sent, written) = (start + 2 * GAP, start + 5 * GAP);
         assert_eq!(policy.on_send(false, || sent), Advice::Write);
-        policy.wrote(|| written);
+        policy.wrote(1, || written);
         assert_eq!(policy.on_send(false, || written), Advice::Schedule);
+    }
+
+    #[test]
+    fn what_sending_to_many_takes_is_no_gap() {
+        let start = Instant::now();
+        let mut policy = FlushPolicy::default();
+        policy.on_send(false, || start);
+        policy.on_turn(1000, start);
+        assert_eq!(policy.on_send(false, || start + 3 * GAP), Advice::Schedule);
+        policy.on_turn(1, start);
+        assert_eq!(policy.on_send(false, || start + 3 * GAP), Advice::Write);
     }
 
     #[test]
@@ -141,7 +169,7 @@ mod tests {
         let mut policy = FlushPolicy::default();
         policy.on_send(false, || start);
         policy.on_send(false, || start);
-        policy.on_turn(start);
+        policy.on_turn(1, start);
         assert_eq!(policy.on_send(false, || start + 2 * GAP), Advice::Write);
         assert_eq!(policy.on_send(false, || start + 4 * GAP), Advice::Write);
         assert_eq!(policy.on_send(false, || start + 4 * GAP), Advice::Schedule);

@@ -1,6 +1,7 @@
 //! What the context asks of a socket, and how two sockets of one process meet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -24,8 +25,8 @@ impl Hosted for Core {
         Core::check_lease(self)
     }
 
-    fn flush_turn(&self) {
-        Core::flush_turn(self);
+    fn flush_turn(&self) -> Duration {
+        Core::flush_turn(self)
     }
 
     fn flush_guarded(&self) {

@@ -107,12 +107,14 @@ impl Core {
         }
     }
 
-    /// Writes what a stream of sends has collected, in its turn.
-    pub(crate) fn flush_turn(&self) {
+    /// Writes what a stream of sends has collected, in its turn; how long it may collect until the next one.
+    pub(crate) fn flush_turn(&self) -> Duration {
         let mut state = self.lock();
-        state.flush_dirty(&self.signal);
-        state.flush.on_turn(Instant::now());
+        let peers = state.flush_dirty(&self.signal);
+        state.flush.on_turn(peers, Instant::now());
+        let gap = state.flush.gap();
         self.finish(state);
+        gap
     }
 
     /// As `flush_turn`, should the runtime that was asked not have come to it.

@@ -204,8 +204,8 @@ impl State {
         }
         match self.flush.on_send(self.pipes.more, Instant::now) {
             Advice::Write => {
-                self.flush_dirty(signal);
-                self.flush.wrote(Instant::now);
+                let peers = self.flush_dirty(signal);
+                self.flush.wrote(peers, Instant::now);
                 false
             }
             Advice::Collect => false,
@@ -221,10 +221,14 @@ impl State {
         self.flush_dirty(signal);
     }
 
-    pub(super) fn flush_dirty(&mut self, signal: &Signal) {
+    /// Writes what was collected; for how many peers.
+    pub(super) fn flush_dirty(&mut self, signal: &Signal) -> u32 {
+        let mut peers = 0;
         while let Some(id) = self.pipes.pop_dirty() {
             self.flush_pipe(id, signal);
+            peers += 1;
         }
+        peers
     }
 
     /// Writes what one pipe has; tells the pattern when that made room.
