@@ -63,6 +63,7 @@ fn three_senders_are_read_in_turn() {
             .map(|(who, push)| {
                 thread::spawn(move || {
                     (0..EACH).for_each(|_| push.blocking_send(vec![who; len]).unwrap());
+                    push.flush();
                     push
                 })
             })
