@@ -161,7 +161,8 @@ pub(super) async fn serve(core: Weak<Core>, signal: Arc<Signal>) {
         let mut state = core.lock();
         state.look(&signal);
         state.flush_dirty(&signal);
-        if !state.pipes.any_stalled() {
+        // Asking all pipes each time is what accepting thousands of peers would spend its time on.
+        if signal.owes() && !state.pipes.any_stalled() {
             signal.owe_nothing();
         }
         if !state.attended {

@@ -183,6 +183,11 @@ impl Signal {
         self.leave_to_service();
     }
 
+    /// Whether something may be left to hand over.
+    pub(super) fn owes(&self) -> bool {
+        self.owes.load(Ordering::SeqCst)
+    }
+
     /// Everything owed was handed over.
     pub(super) fn owe_nothing(&self) {
         self.owes.store(false, Ordering::SeqCst);
@@ -190,7 +195,7 @@ impl Signal {
 
     /// Whoever was to act on what a peer did is gone, maybe before he could.
     fn leave_to_service(&self) {
-        if self.owes.load(Ordering::SeqCst) && self.has_inbox() {
+        if self.owes() && self.has_inbox() {
             self.service.notify_one();
         }
     }
