@@ -159,11 +159,12 @@ fn pub_to_an_old_sub() {
     directions(|wire, taipan_binds| {
         let mut publisher = TaipanPeer::new(&PeerOptions::new(SocketKind::XPub));
         let mut sub = Old::<zeromq::SubSocket>::new();
-        sub.meet(&mut publisher, wire, taipan_binds);
-        // A topic in a message, as 3.0 has it.
+        // Before the link is there: this crate forgets to send what is subscribed while it takes a peer in.
         sub.runtime
             .block_on(soon(sub.socket.subscribe("news")))
             .expect("subscribed");
+        sub.meet(&mut publisher, wire, taipan_binds);
+        // A topic in a message, as 3.0 has it.
         expect(&mut publisher, &frames(["\x01news"]));
         for number in 0..COUNT {
             assert_eq!(publisher.send(&frames(["other"])), Ok(()));
