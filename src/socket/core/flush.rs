@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const GAP: Duration = Duration::from_micros(50);
 /// What writing to one peer takes, about. A stream to so many that this adds up to more than a gap collects for as long
 /// as writing takes: sending to a thousand takes 0.1 ms, and writing to them 5.
-const WRITE: Duration = Duration::from_micros(5);
+const WRITE: Duration = Duration::from_micros(10);
 /// What is collected is late by this at most.
 const GAP_AT_MOST: Duration = Duration::from_millis(10);
 

@@ -159,15 +159,20 @@ impl Raw {
         Ok((Raw(listener), place))
     }
 
-    /// Goes on until the process ends.
-    pub fn serve(self) {
+    /// Accepts and greets `count`, and keeps them until the last one ends.
+    pub fn serve(self, count: usize) {
         thread::spawn(move || {
             let hello = hello("ROUTER");
             let mut streams = Vec::new();
-            while let Ok((mut stream, _)) = self.0.accept() {
+            while streams.len() < count
+                && let Ok((mut stream, _)) = self.0.accept()
+            {
                 if greeted(&mut stream).is_ok() && stream.write_all(&hello).is_ok() {
                     streams.push(stream);
                 }
+            }
+            if let Some(last) = streams.last_mut() {
+                let _ = last.read(&mut [0]);
             }
         });
     }
