@@ -1,0 +1,229 @@
+//! Which calls of which caller have run, so that one that comes twice runs once. Pure, time passed in.
+//!
+//! ```text
+//!   floor                                        every number below has been seen, or never will be; its answer is forgotten
+//!     |  answer | running | not seen | answer .. from there on what is known of each
+//! ```
+//! The floor rises when the caller says that it has the answers, or when a bound is reached: then what comes again below it
+//! is refused, and never run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use crate::message::Message;
+
+/// Calls of one caller whose answers are kept.
+const CALLS: usize = 16 * 1024;
+/// Bytes of answers of one caller that are kept.
+const BYTES: usize = 16 * 1024 * 1024;
+/// How long a caller that went away is remembered.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Callers that are remembered; of those that went away the oldest are forgotten first.
+const CALLERS: usize = 16 * 1024;
+
+/// What is known of a call that arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It has to run.
+    New,
+    /// It runs, and will be answered.
+    Running,
+    /// It has run.
+    Answered(Message),
+    /// It has run, or runs, and what came of it is not known any more.
+    Forgotten,
+}
+
+#[derive(Debug, Clone)]
+enum Seen {
+    Running,
+    Answered(Message),
+}
+
+#[derive(Default)]
+struct Caller {
+    floor: u64,
+    calls: BTreeMap<u64, Seen>,
+    bytes: usize,
+    gone: Option<Instant>,
+}
+
+/// All callers of a server.
+#[derive(Default)]
+pub(super) struct Remembered {
+    callers: HashMap<Box<[u8]>, Caller>,
+}
+
+impl Remembered {
+    /// A call arrived; the caller has the answers of all below `answered`.
+    pub(super) fn begin(&mut self, caller: &[u8], id: u64, answered: u64, now: Instant) -> Known {
+        if !self.callers.contains_key(caller) {
+            self.make_room(now);
+            self.callers.insert(caller.into(), Caller::default());
+        }
+        let Some(caller) = self.callers.get_mut(caller) else {
+            return Known::New;
+        };
+        caller.gone = None;
+        caller.raise(answered.min(id));
+        if id < caller.floor {
+            return Known::Forgotten;
+        }
+        match caller.calls.get(&id) {
+            Some(Seen::Running) => return Known::Running,
+            Some(Seen::Answered(message)) => return Known::Answered(message.clone()),
+            None => {}
+        }
+        caller.calls.insert(id, Seen::Running);
+        if caller.calls.len() > CALLS {
+            caller.forget_first();
+        }
+        Known::New
+    }
+
+    /// What came of it.
+    pub(super) fn finish(&mut self, caller: &[u8], id: u64, answer: &Message) {
+        let Some(caller) = self.callers.get_mut(caller) else {
+            return;
+        };
+        if let Some(call) = caller.calls.get_mut(&id) {
+            caller.bytes += answer.byte_len();
+            *call = Seen::Answered(answer.clone());
+        }
+        while caller.bytes > BYTES {
+            caller.forget_first();
+        }
+    }
+
+    /// The caller's link ended.
+    pub(super) fn gone(&mut self, caller: &[u8], now: Instant) {
+        if let Some(caller) = self.callers.get_mut(caller) {
+            caller.gone = Some(now);
+        }
+    }
+
+    fn make_room(&mut self, now: Instant) {
+        if self.callers.len() < CALLERS {
+            return;
+        }
+        self.callers.retain(|_, caller| {
+            caller
+                .gone
+                .is_none_or(|since| now.duration_since(since) < PATIENCE)
+        });
+        if self.callers.len() >= CALLERS {
+            let oldest = self
+                .callers
+                .iter()
+                .filter_map(|(name, caller)| Some((caller.gone?, name)))
+                .min()
+                .map(|(_, name)| name.clone());
+            if let Some(oldest) = oldest {
+                self.callers.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl Caller {
+    fn raise(&mut self, floor: u64) {
+        while self
+            .calls
+            .first_key_value()
+            .is_some_and(|(id, _)| *id < floor)
+        {
+            self.forget_first();
+        }
+        self.floor = self.floor.max(floor);
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((id, call)) = self.calls.pop_first() {
+            self.floor = id.saturating_add(1);
+            if let Seen::Answered(message) = call {
+                self.bytes -= message.byte_len();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &'static str) -> Message {
+        Message::from(text)
+    }
+
+    #[test]
+    fn what_comes_twice_runs_once() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        assert_eq!(remembered.begin(b"a", 5, 0, now), Known::New);
+        assert_eq!(remembered.begin(b"a", 5, 0, now), Known::Running);
+        remembered.finish(b"a", 5, &answer("five"));
+        assert_eq!(
+            remembered.begin(b"a", 5, 0, now),
+            Known::Answered(answer("five"))
+        );
+        assert_eq!(remembered.begin(b"b", 5, 0, now), Known::New);
+    }
+
+    #[test]
+    fn numbers_may_come_in_any_order_and_with_gaps() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        for id in [10, 12, 11, 20] {
+            assert_eq!(remembered.begin(b"a", id, 10, now), Known::New);
+        }
+        assert_eq!(remembered.begin(b"a", 11, 10, now), Known::Running);
+        assert_eq!(remembered.begin(b"a", 15, 10, now), Known::New);
+    }
+
+    #[test]
+    fn answers_that_arrived_are_forgotten_and_never_run_again() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        remembered.begin(b"a", 0, 0, now);
+        remembered.finish(b"a", 0, &answer("zero"));
+        assert_eq!(remembered.begin(b"a", 1, 1, now), Known::New);
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::Forgotten);
+        assert_eq!(remembered.callers[&b"a"[..]].bytes, 0);
+    }
+
+    #[test]
+    fn a_caller_that_never_says_what_it_has_costs_so_much_and_no_more() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        let large = Message::from(vec![0; BYTES / 4]);
+        for id in 0..10 {
+            assert_eq!(remembered.begin(b"a", id, 0, now), Known::New);
+            remembered.finish(b"a", id, &large);
+        }
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::Forgotten);
+        assert_eq!(remembered.begin(b"a", 9, 0, now), Known::Answered(large));
+        for id in 10..10 + 2 * CALLS as u64 {
+            assert_eq!(remembered.begin(b"a", id, 0, now), Known::New);
+        }
+        assert!(remembered.callers[&b"a"[..]].calls.len() <= CALLS);
+    }
+
+    #[test]
+    fn a_number_far_ahead_costs_nothing_for_what_lies_between() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        remembered.begin(b"a", 0, 0, now);
+        assert_eq!(remembered.begin(b"a", u64::MAX - 1, 0, now), Known::New);
+        assert_eq!(remembered.begin(b"a", 1, 0, now), Known::New);
+        assert_eq!(remembered.callers[&b"a"[..]].calls.len(), 3);
+    }
+
+    #[test]
+    fn of_too_many_callers_those_that_left_first_are_forgotten() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        for number in 0..CALLERS as u32 {
+            remembered.begin(&number.to_be_bytes(), 0, 0, now);
+        }
+        remembered.gone(&7_u32.to_be_bytes(), now);
+        remembered.gone(&3_u32.to_be_bytes(), now + Duration::from_secs(1));
+        remembered.begin(b"another", 0, 0, now + Duration::from_secs(2));
+        assert_eq!(remembered.callers.len(), CALLERS);
+        assert!(!remembered.callers.contains_key(&7_u32.to_be_bytes()[..]));
+        assert!(remembered.callers.contains_key(&3_u32.to_be_bytes()[..]));
+    }
+}
