@@ -128,15 +128,20 @@ fn arm(method: &Method, codec: &TokenStream) -> TokenStream {
     let stream = method
         .argument_stream
         .as_ref()
-        .map(|_| quote!(, ::taipan::rpc::support::argument_stream(&request)));
+        .map(|_| quote!(::taipan::rpc::support::argument_stream(&request)));
     let sink = match &method.result {
         Returns::Value(_) => None,
-        Returns::Stream(_) => Some(quote!(, ::taipan::rpc::support::result_sink(&request))),
+        Returns::Stream(_) => Some(quote!(::taipan::rpc::support::result_sink(&request))),
     };
+    let passed = names
+        .iter()
+        .map(|name| quote!(#name))
+        .chain(stream)
+        .chain(sink);
     quote! {
         #text => ::std::boxed::Box::pin(async move {
             #decode
-            let result = self.0.#name(#(#names),* #stream #sink).await?;
+            let result = self.0.#name(#(#passed),*).await?;
             ::taipan::rpc::support::result::<#codec, _>(&result)
         }),
     }

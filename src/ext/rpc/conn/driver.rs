@@ -41,7 +41,9 @@ pub(in crate::ext::rpc) fn socket_options(
         options.routing_id = [b"rpc".as_slice(), &name].concat().into();
         options.hello_msg = Some(Envelope::write_hello(instance).into());
     }
+    // One where the peer connected to us, the other where we did.
     options.disconnect_msg = Some(bytes::Bytes::new());
+    options.hiccup_msg = Some(bytes::Bytes::new());
     options
 }
 

@@ -209,12 +209,8 @@ impl ItemStream {
     }
 
     pub(super) fn grant(&self, count: u32) {
-        let receiver = match self.from {
-            Side::Callee => Side::Caller,
-            Side::Caller => Side::Callee,
-        };
         self.way
-            .send_soon(Envelope::write_credit(self.key.1, receiver, count));
+            .send_soon(Envelope::write_credit(self.key.1, self.from, count));
     }
 
     /// Whether the last item was taken.

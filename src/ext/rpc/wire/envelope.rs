@@ -82,7 +82,7 @@ pub enum Envelope<'a> {
     Credit {
         /// Of which call.
         id: u64,
-        /// To whom items are sent that this allows: the opposite of where the credit goes.
+        /// The one who may send them.
         to: Side,
         /// How many.
         count: u32,
