@@ -10,8 +10,9 @@ use taipan::{Endpoint, SocketKind, Spin};
 
 use crate::failure::Failure;
 use crate::frames::Format;
+use crate::rpc::RpcCommand;
 use crate::values::{duration, rate, size, spin};
-use crate::{perf, pipes, proxy};
+use crate::{perf, pipes, proxy, rpc};
 
 /// Sockets on the command line: sends and receives messages, forwards them, measures them.
 #[derive(Debug, Parser)]
@@ -46,11 +47,17 @@ pub enum Command {
     Pair(PipeArgs),
     /// Forwards messages between two sockets, until interrupted
     Proxy(ProxyArgs),
+    /// Calls methods, lists them, serves them
+    #[command(subcommand)]
+    Rpc(RpcCommand),
     /// Measures throughput and latency; alone, a short tour of all transports
     Perf(PerfArgs),
     /// The other end of a measurement between two processes
     #[command(hide = true)]
     PerfPeer(PeerArgs),
+    /// The other end of a measurement of calls between two processes
+    #[command(hide = true)]
+    PerfRpcPeer(RpcPeerArgs),
 }
 
 impl Command {
@@ -89,8 +96,13 @@ impl Command {
             }
             Command::Pair(pipe) => pipes::run(SocketKind::Pair, &pipe, pipes::Extras::default()),
             Command::Proxy(args) => proxy::run(&args),
-            Command::Perf(perf) => perf::run(&perf),
+            Command::Rpc(command) => rpc::run(&command),
+            Command::Perf(perf) => match perf.command {
+                Some(PerfCommand::Rpc(calls)) => perf::run_rpc(&calls),
+                None => perf::run(&perf),
+            },
             Command::PerfPeer(peer) => perf::run_peer(&peer),
+            Command::PerfRpcPeer(peer) => perf::run_rpc_peer(&peer),
         }
     }
 }
@@ -296,9 +308,61 @@ pub enum Pin {
     None,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum PerfCommand {
+    /// Calls of a method that returns its argument
+    Rpc(RpcPerfArgs),
+}
+
 /// Lists are separated by commas; every combination is a row.
 #[derive(Debug, Args)]
+pub struct RpcPerfArgs {
+    /// Transports
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "tcp")]
+    pub transport: Vec<Transport>,
+    /// Sizes of the argument, and of the result, such as 64,1k
+    #[arg(long, value_parser = size, value_delimiter = ',', default_value = "64")]
+    pub size: Vec<usize>,
+    /// Calls that are under way at a time
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,64", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub in_flight: Vec<u32>,
+    /// Calls a row
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Time a row
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2s")]
+    pub duration: Duration,
+    /// Two processes instead of two threads of one
+    #[arg(long)]
+    pub peer: bool,
+    /// What the two ends run on
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "current")]
+    pub runtime: Vec<Runtime>,
+    /// On which CPUs the two ends run
+    #[arg(long, value_enum, default_value = "none")]
+    pub pin: Pin,
+    /// Print a JSON object a row instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The far end of `perf rpc`, see `perf/rpc.rs`.
+#[derive(Debug, Args)]
+pub struct RpcPeerArgs {
+    #[arg(long, value_enum)]
+    pub transport: Transport,
+    #[arg(long, value_enum)]
+    pub runtime: Runtime,
+    #[arg(long)]
+    pub cpu: Option<usize>,
+}
+
+/// Lists are separated by commas; every combination is a row.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct PerfArgs {
+    #[command(subcommand)]
+    pub command: Option<PerfCommand>,
     /// What to measure; both, for a short while, if not given
     #[arg(value_enum)]
     pub test: Option<Test>,

@@ -6,7 +6,8 @@
 //! ```text
 //!   args (what was asked) ──► pipes (stdin, stdout and a socket) ──► frames (bytes <-> messages)
 //!                        ├──► proxy (two sockets)
-//!                        └──► perf  (plan ► run (► peer) ► report, chart)
+//!                        ├──► rpc   (call, list, serve)
+//!                        └──► perf  (plan ► run (► peer) ► report, chart; rpc)
 //!   sockets: what they share; failure: what can go wrong, and its exit code
 //! ```
 
@@ -18,6 +19,7 @@ mod output;
 mod perf;
 mod pipes;
 mod proxy;
+mod rpc;
 mod sockets;
 mod values;
 

@@ -31,7 +31,7 @@ use syn::parse_macro_input;
 /// gives, beside the trait itself (whose methods take `&self` and return `Result<_, Fault>`; where a result is a stream, they
 /// get a `Sink` as last argument and return nothing):
 ///
-/// - `FilesServer::new(implementation)`, for `Server::builder(..).add(..)`;
+/// - `FilesServer::new(implementation)`, for `Server::builder(..).service(..)`;
 /// - `FilesClient::new(client)` with the same methods, and `with(options)` for deadlines and the like. A method with a
 ///   stream of results returns a `Stream`, one with a stream of arguments a `Sink` and the answer (or the stream).
 ///

@@ -20,7 +20,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! let context = Context::new();
 //! let server = Server::builder(&context)
-//!     .add(CalculatorServer::new(Sums))
+//!     .service(CalculatorServer::new(Sums))
 //!     .bind("tcp://127.0.0.1:*")
 //!     .start()?;
 //!

@@ -365,7 +365,7 @@ fn a_service_may_have_another_codec_and_name() {
     run(async {
         let context = Context::new();
         let server = Server::builder(&context)
-            .add(InJsonServer::new(Joiner))
+            .service(InJsonServer::new(Joiner))
             .bind("tcp://127.0.0.1:*")
             .start()
             .expect("a server");

@@ -52,7 +52,7 @@ fn child() {
             .expect("the ledger");
         let context = Context::new();
         let server = Server::builder(&context)
-            .add(LedgerServer::new(OnDisk(file)))
+            .service(LedgerServer::new(OnDisk(file)))
             .bind(address)
             .start()
             .expect("a server");

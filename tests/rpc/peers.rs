@@ -25,11 +25,13 @@ fn both_call_and_both_are_called() {
                     false => builder,
                 };
                 let one = Peer::builder(&context)
-                    .add(worker("one"))
+                    .service(worker("one"))
                     .bind(address.clone());
                 let one = kind(one).start().expect("a peer");
                 let there = one.endpoint().expect("an address").to_string();
-                let other = Peer::builder(&context).add(worker("other")).connect(there);
+                let other = Peer::builder(&context)
+                    .service(worker("other"))
+                    .connect(there);
                 let other = kind(other).start().expect("a peer");
                 let (from_one, from_other) = (
                     WorkClient::new(one.client().clone()),

@@ -202,7 +202,7 @@ pub fn server(
         ..Seen::default()
     });
     let server = Server::builder(context)
-        .add(WorkServer::new(Worker(seen.clone())))
+        .service(WorkServer::new(Worker(seen.clone())))
         .concurrency(concurrency)
         .bind(address)
         .start()

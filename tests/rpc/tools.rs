@@ -59,7 +59,7 @@ fn a_function_serves_whatever_no_other_service_has() {
             kind: MethodKind::Call,
         };
         let server = Server::builder(&context)
-            .add(DynamicService::new("*", vec![method], echo))
+            .service(DynamicService::new("*", vec![method], echo))
             .bind("tcp://127.0.0.1:*")
             .start()
             .expect("a server");
@@ -85,7 +85,10 @@ fn two_services_of_one_name_are_refused() {
     run(async {
         let context = Context::new();
         let one = || WorkServer::new(Worker(Seen::default().into()));
-        let twice = Server::builder(&context).add(one()).add(one()).start();
+        let twice = Server::builder(&context)
+            .service(one())
+            .service(one())
+            .start();
         assert!(matches!(twice, Err(SetupError::Twice(name)) if name == "Work"));
         assert!(matches!(
             Client::builder(&context).build(),
@@ -158,7 +161,7 @@ fn towers_middleware_fits_on_the_server() {
                 .service(inner)
         });
         let server = Server::builder(&context)
-            .add(layered)
+            .service(layered)
             .bind("tcp://127.0.0.1:*")
             .start()
             .expect("a server");

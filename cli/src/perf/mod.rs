@@ -20,8 +20,10 @@ mod ends;
 mod peer;
 mod plan;
 mod report;
+mod rpc;
 mod run;
 mod session;
 
 pub use peer::run_peer;
+pub use rpc::{run as run_rpc, run_peer as run_rpc_peer};
 pub use session::run;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::builtin::{Listed, SERVICE};
 use super::client::Client;
-use super::typed::support;
+use super::typed::{Stream, support};
 use crate::ext::rpc::conn::CallOptions;
-use crate::ext::rpc::model::{Fault, Method, MsgPack, Payload, Reply, Request, RpcError, Service};
+use crate::ext::rpc::model::{Fault, Method, MsgPack, Reply, Request, RpcError, Service};
 
 pub use rmpv::Value;
 
@@ -23,12 +23,35 @@ impl Client {
         arguments: Vec<Value>,
         options: CallOptions,
     ) -> Result<Value, RpcError> {
-        let params = Payload::encode::<MsgPack, _>(&arguments);
-        let params = params.map_err(|error| RpcError::bad_arguments(&error))?;
-        let result = self.invoke(method, &params, None, options).await?;
-        result
-            .decode::<MsgPack, _>()
-            .map_err(|error| RpcError::bad_result(&error))
+        support::call::<MsgPack, _, _>(self, method, &arguments, options).await
+    }
+
+    /// A call of any method whose result is a stream.
+    ///
+    /// # Errors
+    ///
+    /// When no server was there in time; what becomes of the call is in the stream.
+    pub async fn stream_value(
+        &self,
+        method: &str,
+        arguments: Vec<Value>,
+        options: CallOptions,
+    ) -> Result<Stream<Value>, RpcError> {
+        support::download::<MsgPack, _, _>(self, method, &arguments, options).await
+    }
+
+    /// A signal to any method.
+    ///
+    /// # Errors
+    ///
+    /// As [`signal`](Self::signal).
+    pub async fn signal_value(
+        &self,
+        method: &str,
+        arguments: Vec<Value>,
+        options: CallOptions,
+    ) -> Result<(), RpcError> {
+        support::signal::<MsgPack, _>(self, method, &arguments, options).await
     }
 
     /// What the server serves.

@@ -89,7 +89,7 @@ impl fmt::Debug for Peer {
 
 impl PeerBuilder {
     /// Adds a service.
-    pub fn add(mut self, service: impl Service) -> Self {
+    pub fn service(mut self, service: impl Service) -> Self {
         self.services.add(service);
         self
     }

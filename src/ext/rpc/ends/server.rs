@@ -112,7 +112,7 @@ impl fmt::Debug for Server {
 
 impl ServerBuilder {
     /// Adds a service.
-    pub fn add(mut self, service: impl Service) -> Self {
+    pub fn service(mut self, service: impl Service) -> Self {
         self.services.add(service);
         self
     }
