@@ -218,6 +218,8 @@ impl Core {
             count += 1;
         }
         if count > 0 || max == 0 {
+            // Who gets several at a time has several to answer.
+            state.pipes.more |= count > 1;
             self.used_up(&mut state);
             self.finish(state);
             return Ok(count);

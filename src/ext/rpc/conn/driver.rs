@@ -12,7 +12,7 @@ use crate::message::{Frame, Message};
 use crate::socket::{Socket, kind};
 
 /// Messages taken at a time.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 /// One socket and the sides that use it.
 pub(in crate::ext::rpc) struct Conn {
@@ -66,8 +66,16 @@ impl Conn {
             if received.is_err() {
                 break;
             }
+            let several = batch.len() > 1;
             for message in batch.drain(..) {
                 self.take(message);
+            }
+            if several && self.calls.is_some() {
+                // Those who were answered call again before this waits, so that their calls leave together.
+                tokio::task::yield_now().await;
+            }
+            if several {
+                self.socket.flush();
             }
         }
         if let Some(calls) = &self.calls {
