@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use serde_json::json;
-use taipan::rpc::{Client, Fault, Raw, Server, service};
 use taipan::Context;
+use taipan::rpc::{Client, Fault, Raw, Server, service};
 use tokio::runtime;
 use tokio::sync::Notify;
 
