@@ -162,7 +162,9 @@ fn what_is_wrong_is_told_apart() {
 #[test]
 fn what_a_later_version_adds_is_passed_over() {
     // A header with an unknown key, and elements behind it.
-    let call = [0x96, 0, 1, 0xa1, b'm', 0x90, 0x82, 99, 0x91, 1, 2, 5, 0xc3];
+    let call = [
+        0x96, 0, 1, 0xa1, b'm', 0x90, 0x82, 0xa1, b'z', 0x91, 1, 0xa1, b'a', 5, 0xc3,
+    ];
     let header = Header {
         answered: Some(5),
         ..Header::default()

@@ -1,4 +1,5 @@
-//! What goes with a call besides its arguments: a map with small numbers as keys.
+//! What goes with a call besides its arguments: a map with letters as keys (not every
+//! reader of MessagePack takes numbers there).
 
 use std::time::Duration;
 
@@ -6,25 +7,25 @@ use rmp::encode;
 
 use super::reader::{Reader, WireError};
 
-const REMAINING: u64 = 1;
-const ANSWERED: u64 = 2;
-const WINDOW: u64 = 3;
-const TRACE: u64 = 4;
-const CODEC: u64 = 5;
+const REMAINING: &str = "d";
+const ANSWERED: &str = "a";
+const WINDOW: &str = "w";
+const TRACE: &str = "t";
+const CODEC: &str = "c";
 
 /// What goes with a call. Keys that are not known are passed over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// 1: after this time nobody waits for the answer any more (a call), or it is not worth doing (a signal).
+    /// `d`: after this time nobody waits for the answer any more (a call), or it is not worth doing (a signal).
     /// Microseconds on the wire, so that clocks need not agree.
     pub remaining: Option<Duration>,
-    /// 2: the caller has the answers of all calls below this number; they need not be remembered.
+    /// `a`: the caller has the answers of all calls below this number; they need not be remembered.
     pub answered: Option<u64>,
-    /// 3: how many items of the result the caller takes before it says more.
+    /// `w`: how many items of the result the caller takes before it says more.
     pub window: Option<u32>,
-    /// 4: a W3C `traceparent`.
+    /// `t`: a W3C `traceparent`.
     pub trace: Option<&'a str>,
-    /// 5: how arguments and result are encoded; nothing means MessagePack.
+    /// `c`: how arguments and result are encoded; nothing means MessagePack.
     pub codec: Option<&'a str>,
 }
 
@@ -46,13 +47,13 @@ impl<'a> Header<'a> {
         let _ = encode::write_map_len(out, count as u32);
         for (key, value) in numbers {
             if let Some(value) = value {
-                let _ = encode::write_uint(out, key);
+                let _ = encode::write_str(out, key);
                 let _ = encode::write_uint(out, value);
             }
         }
         for (key, value) in texts {
             if let Some(value) = value {
-                let _ = encode::write_uint(out, key);
+                let _ = encode::write_str(out, key);
                 let _ = encode::write_str(out, value);
             }
         }
@@ -61,7 +62,7 @@ impl<'a> Header<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let mut header = Header::default();
         for _ in 0..reader.map()? {
-            match reader.uint()? {
+            match reader.text()? {
                 REMAINING => header.remaining = Some(Duration::from_micros(reader.uint()?)),
                 ANSWERED => header.answered = Some(reader.uint()?),
                 WINDOW => {
