@@ -10,7 +10,7 @@ use syn::parse_macro_input;
 
 /// Makes a service of a trait.
 ///
-/// ```ignore
+/// ```text
 /// #[taipan::rpc::service]
 /// pub trait Files {
 ///     /// Runs at most once for each call.

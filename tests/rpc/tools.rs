@@ -181,3 +181,55 @@ fn towers_middleware_fits_on_the_server() {
         assert_eq!(work.client().list().await.expect("a list").len(), 2);
     });
 }
+
+/// Remembers the names of spans, and which methods they are of.
+#[cfg(feature = "tracing")]
+#[derive(Clone, Default)]
+struct Spans(std::sync::Arc<parking_lot::Mutex<Vec<String>>>);
+
+#[cfg(feature = "tracing")]
+impl tracing::Subscriber for Spans {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.name().starts_with("rpc.")
+    }
+
+    fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        struct Method(String);
+        impl tracing::field::Visit for Method {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "method" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut method = Method(String::new());
+        attributes.record(&mut method);
+        let mut spans = self.0.lock();
+        spans.push(format!("{} {}", attributes.metadata().name(), method.0));
+        tracing::span::Id::from_u64(spans.len() as u64)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn calls_are_spans_on_both_sides() {
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || {
+        run(async {
+            let context = Context::new();
+            let (server, _) = server(&context, "one", "inproc://rpc-spans", 100);
+            let work = crate::service::client(&context, server.endpoint());
+            assert_eq!(work.add(1, 2).await, Ok(3));
+        });
+    });
+    assert_eq!(
+        *spans.0.lock(),
+        ["rpc.call \"Work.add\"", "rpc.serve \"Work.add\""]
+    );
+}

@@ -8,6 +8,7 @@
 //! ... -- --from all.json --html all.html                                          the reports of an earlier run
 //! ... -- --filter "tcp req-rep /64/ taipan,libzmq"                                some cells, some peers
 //! ... -- scale                                                                    what many cost (`scale/`)
+//! ... -- rpc                                                                      calls, with the feature `rpc` (`rpc/`)
 //! ... -- --help                                                                   the rest
 //! ```
 //!
@@ -29,6 +30,8 @@ mod meter;
 mod model;
 mod payload;
 mod peers;
+#[cfg(feature = "rpc")]
+mod rpc;
 mod run;
 mod scale;
 mod spin;
@@ -51,6 +54,8 @@ fn orchestrate(arguments: &[String]) -> Outcome<()> {
     let plan = Plan::from_arguments(arguments)?;
     if plan.help {
         println!("{}\n\n{}", args::HELP, scale::HELP);
+        #[cfg(feature = "rpc")]
+        println!("\n{}", rpc::HELP);
         return Ok(());
     }
     if let Some(file) = &plan.from {
@@ -119,6 +124,12 @@ fn main() -> ExitCode {
             .map_err(Into::into)
             .and_then(|()| scale::end(rest)),
         Some((first, rest)) if first == "scale" => scale::main(rest),
+        #[cfg(feature = "rpc")]
+        Some((first, rest)) if first == rpc::RPC_END => set_pdeathsig(Signal::SIGKILL)
+            .map_err(Into::into)
+            .and_then(|()| rpc::end(rest)),
+        #[cfg(feature = "rpc")]
+        Some((first, rest)) if first == "rpc" => rpc::main(rest),
         _ => orchestrate(&arguments),
     };
     match done {
