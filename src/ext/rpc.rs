@@ -52,9 +52,9 @@ pub use conn::{CallOptions, ItemSink, ItemStream, ServerStats, Streams, WINDOW};
 #[doc(hidden)]
 pub use ends::support;
 pub use ends::{
-    Answer, BUILT_IN, Client, ClientBuilder, ClientService, DynamicService, Handler, Invocation,
-    Layered, Listed, ListedMethod, Peer, PeerBuilder, Server, ServerBuilder, SetupError, Sink,
-    Stream, Value,
+    Answer, BUILT_IN, Client, ClientBuilder, ClientService, ClientStats, DynamicService, Handler,
+    Invocation, Layered, Listed, ListedMethod, Peer, PeerBuilder, Server, ServerBuilder,
+    SetupError, Sink, Stream, Value,
 };
 pub use model::{
     Codec, CodecError, Fault, Method, MethodKind, MsgPack, Payload, Raw, Reply, Request, RpcError,

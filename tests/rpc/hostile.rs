@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use taipan::rpc::wire::{Envelope, Header, Side};
 use taipan::rpc::{RpcError, WINDOW};
-use taipan::{Context, Dealer, Message, Router};
+use taipan::{Context, Dealer, Message, Pair, Router};
 
 use crate::service::{client, run, server};
 
@@ -252,5 +252,44 @@ fn a_server_that_answers_garbage_fails_no_other_call() {
             matches!(outcome, Err(RpcError::BadResult(_))),
             "{outcome:?}"
         );
+    });
+}
+
+#[test]
+fn a_peer_that_starts_again_with_the_same_numbers_gets_no_old_answers() {
+    run(async {
+        let context = Context::new();
+        let seen = std::sync::Arc::new(crate::service::Seen::default());
+        let worker = crate::service::WorkServer::new(crate::service::Worker(seen.clone()));
+        let peer = taipan::rpc::Peer::builder(&context)
+            .service(worker)
+            .bind("tcp://127.0.0.1:*")
+            .start();
+        let peer = peer.expect("a peer");
+        let endpoint = peer.endpoint().expect("an address").clone();
+        // One that says no hello, then two processes that do.
+        for (round, hello) in [None, Some([1; 16]), Some([2; 16])].into_iter().enumerate() {
+            let own = Context::new();
+            let pair = Pair::new(&own);
+            pair.connect(endpoint.clone()).expect("connected");
+            if let Some(instance) = hello {
+                pair.send(Envelope::write_hello(&instance))
+                    .await
+                    .expect("sent");
+            }
+            let call =
+                Envelope::write_call(0, "Work.run", &[0x91, round as u8], &Header::default());
+            pair.send(call).await.expect("sent");
+            loop {
+                let message = pair.recv().await.expect("a message");
+                if let Ok(Envelope::Answer { id: 0, outcome }) = Envelope::read(message.first()) {
+                    assert_eq!(message.first()[outcome.expect("a result")], [round as u8]);
+                    break;
+                }
+            }
+            drop(pair);
+            own.terminate_async().await;
+        }
+        assert_eq!(seen.runs.load(Ordering::SeqCst), 3);
     });
 }

@@ -37,7 +37,8 @@ fn a_link_that_breaks_while_a_method_runs_delays_the_answer() {
             assert_eq!(call.await.expect("no panic"), Ok(number as u64));
         }
         assert_eq!(seen.runs.load(Ordering::SeqCst), 50, "each ran once");
-        assert!(server.stats().repeated > 0, "they were sent again");
+        assert_eq!(work.client().stats().resent, 50);
+        assert_eq!(server.stats().repeated, 50, "they were sent again");
     });
 }
 

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -100,6 +100,10 @@ pub(in crate::ext::rpc) struct Calls {
     way: Outgoing,
     streams: Arc<Table>,
     in_flight: AtomicUsize,
+    /// Messages that were no envelopes.
+    malformed: AtomicU64,
+    /// Calls that were sent again.
+    resent: AtomicU64,
     /// Told when the link is up or this end is closed.
     changed: Arc<Notify>,
 }
@@ -143,6 +147,8 @@ impl Calls {
             way,
             streams: Arc::default(),
             in_flight: AtomicUsize::new(0),
+            malformed: AtomicU64::new(0),
+            resent: AtomicU64::new(0),
             changed,
         })
     }
@@ -153,6 +159,18 @@ impl Calls {
 
     pub(in crate::ext::rpc) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn malformed(&self) {
+        self.malformed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls started, calls sent again, messages not understood.
+    pub(in crate::ext::rpc) fn counts(&self) -> [u64; 3] {
+        let state = self.state.lock();
+        let started = state.first + state.pending.len() as u64;
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [started, of(&self.resent), of(&self.malformed)]
     }
 
     pub(in crate::ext::rpc) fn is_up(&self) -> bool {
@@ -189,8 +207,9 @@ impl Calls {
             hasty: plan.idempotent,
             epoch,
         }));
-        drop(state);
+        // Under the lock: whoever takes the call away counts back.
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        drop(state);
         let key = (Vec::new(), id);
         Some(Started {
             answer,
@@ -296,7 +315,9 @@ impl Calls {
                     pending.epoch = epoch;
                     pending.message.clone()
                 });
-            return again.collect();
+            let again: Vec<_> = again.collect();
+            self.resent.fetch_add(again.len() as u64, Ordering::Relaxed);
+            return again;
         }
         let lost = state.ids(|pending| pending.epoch < epoch);
         drop(state);

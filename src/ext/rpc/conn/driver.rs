@@ -198,6 +198,9 @@ impl Conn {
                 calls.credit(id, count);
             }
             (Envelope::Hello { instance, .. }, serving, calls) => {
+                if let Some(serving) = serving {
+                    serving.hello(&caller, instance);
+                }
                 if self.routed && serving.is_some() {
                     way.send_soon(Envelope::write_hello(&self.instance));
                 }
@@ -218,8 +221,10 @@ impl Conn {
     }
 
     fn malformed(&self) {
-        if let Some(serving) = &self.serving {
-            serving.malformed();
+        match (&self.serving, &self.calls) {
+            (Some(serving), _) => serving.malformed(),
+            (None, Some(calls)) => calls.malformed(),
+            (None, None) => {}
         }
     }
 }

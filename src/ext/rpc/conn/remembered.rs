@@ -42,6 +42,8 @@ enum Seen {
 
 #[derive(Default)]
 struct Caller {
+    /// Who it says it is. Who says nothing never comes back as the same.
+    instance: Option<[u8; 16]>,
     floor: u64,
     calls: BTreeMap<u64, Seen>,
     bytes: usize,
@@ -55,6 +57,25 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
+    /// A caller says who it is; `true` if it is another one than before, of which nothing is known then.
+    pub(super) fn hello(&mut self, caller: &[u8], instance: [u8; 16], now: Instant) -> bool {
+        let known = self.callers.contains_key(caller);
+        let same = self
+            .callers
+            .get(caller)
+            .is_some_and(|caller| caller.instance == Some(instance));
+        if same {
+            return false;
+        }
+        self.make_room(now);
+        let fresh = Caller {
+            instance: Some(instance),
+            ..Caller::default()
+        };
+        self.callers.insert(caller.into(), fresh);
+        known
+    }
+
     /// A call arrived; the caller has the answers of all below `answered`.
     pub(super) fn begin(&mut self, caller: &[u8], id: u64, answered: u64, now: Instant) -> Known {
         if !self.callers.contains_key(caller) {
@@ -88,17 +109,27 @@ impl Remembered {
         };
         if let Some(call) = caller.calls.get_mut(&id) {
             caller.bytes += answer.byte_len();
-            *call = Seen::Answered(answer.clone());
+            if let Seen::Answered(before) = std::mem::replace(call, Seen::Answered(answer.clone()))
+            {
+                caller.bytes -= before.byte_len();
+            }
         }
         while caller.bytes > BYTES {
             caller.forget_first();
         }
     }
 
-    /// The caller's link ended.
-    pub(super) fn gone(&mut self, caller: &[u8], now: Instant) {
-        if let Some(caller) = self.callers.get_mut(caller) {
-            caller.gone = Some(now);
+    /// The caller's link ended; `true` if it will not come back as the same, and is forgotten.
+    pub(super) fn gone(&mut self, name: &[u8], now: Instant) -> bool {
+        match self.callers.get_mut(name) {
+            Some(caller) if caller.instance.is_some() => {
+                caller.gone = Some(now);
+                false
+            }
+            _ => {
+                self.callers.remove(name);
+                true
+            }
         }
     }
 
@@ -214,9 +245,30 @@ mod tests {
     }
 
     #[test]
+    fn who_never_said_hello_is_forgotten_with_the_link() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::New);
+        assert!(remembered.gone(b"a", now));
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::New);
+    }
+
+    #[test]
+    fn another_process_of_the_same_name_starts_anew() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        assert!(!remembered.hello(b"a", [1; 16], now));
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::New);
+        assert!(!remembered.gone(b"a", now));
+        assert!(!remembered.hello(b"a", [1; 16], now));
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::Running);
+        assert!(remembered.hello(b"a", [2; 16], now));
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::New);
+    }
+
+    #[test]
     fn of_too_many_callers_those_that_left_first_are_forgotten() {
         let (mut remembered, now) = (Remembered::default(), Instant::now());
         for number in 0..CALLERS as u32 {
+            remembered.hello(&number.to_be_bytes(), [1; 16], now);
             remembered.begin(&number.to_be_bytes(), 0, 0, now);
         }
         remembered.gone(&7_u32.to_be_bytes(), now);

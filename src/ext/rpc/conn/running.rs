@@ -16,7 +16,7 @@ pub struct ServerStats {
     pub calls: u64,
     /// Calls that came again and were not run again.
     pub repeated: u64,
-    /// Calls that were answered with an error.
+    /// Calls that were answered with an error, and signals that ended with one.
     pub failed: u64,
     /// Calls that were refused because too many ran.
     pub overloaded: u64,
@@ -86,6 +86,13 @@ impl Running {
 
     pub(super) fn remove(&self, key: &Key) -> Option<AbortHandle> {
         self.0.lock().remove(key)
+    }
+
+    /// The calls of a caller that will not come back.
+    pub(super) fn abort_peer(&self, peer: &[u8]) {
+        for (_, task) in self.0.lock().extract_if(|key, _| key.0 == peer) {
+            task.abort();
+        }
     }
 
     pub(super) fn abort_all(&self) {

@@ -240,12 +240,19 @@ impl Serving {
             deadline: None,
             trace: header.trace.and_then(TraceContext::parse),
         };
-        if let Ok(reply) = self.begin(&arrived, method, header.codec, 0, params) {
-            tokio::spawn(async move {
-                // There is nobody to tell.
-                let _ = reply.await;
-                drop(slot);
-            });
+        // There is nobody to tell of an error, so it is counted.
+        match self.begin(&arrived, method, header.codec, 0, params) {
+            Err(Ok(_)) => {}
+            Err(Err(_)) => count(&self.counters.failed),
+            Ok(reply) => {
+                let counters = self.counters.clone();
+                tokio::spawn(async move {
+                    if reply.await.is_err() {
+                        count(&counters.failed);
+                    }
+                    drop(slot);
+                });
+            }
         }
     }
 
@@ -274,9 +281,23 @@ impl Serving {
         self.streams.credit(&(caller.to_vec(), id), count);
     }
 
-    /// A caller's link ended: its streams do too, its calls go on and wait for it.
+    /// A caller says who it is. Another one of the same name has nothing to do with the calls of the one before.
+    pub(super) fn hello(&self, caller: &Frame, instance: [u8; 16]) {
+        let other = self
+            .remembered
+            .lock()
+            .hello(caller, instance, Instant::now());
+        if other {
+            self.running.abort_peer(caller);
+        }
+    }
+
+    /// A caller's link ended: its streams do too. Its calls go on and wait for it, if it can come back.
     pub(super) fn gone(&self, caller: &Frame) {
-        self.remembered.lock().gone(caller, Instant::now());
+        let for_good = self.remembered.lock().gone(caller, Instant::now());
+        if for_good {
+            self.running.abort_peer(caller);
+        }
         self.streams
             .close_peer(caller, &RpcError::Disconnected { may_have_run: true });
     }

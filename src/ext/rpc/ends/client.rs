@@ -43,6 +43,22 @@ impl Drop for Inner {
     }
 }
 
+/// What a [`Client`] has done since it began, and does now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Calls that were sent to a server; one that moved on to another counts for each.
+    pub calls: u64,
+    /// Calls that were sent again because their link broke.
+    pub resent: u64,
+    /// Messages of servers that were no envelopes, and were dropped.
+    pub malformed: u64,
+    /// Links that are up.
+    pub connected: usize,
+    /// Calls under way.
+    pub in_flight: usize,
+}
+
 /// Says where the servers of a [`Client`] are.
 #[must_use]
 pub struct ClientBuilder {
@@ -115,6 +131,22 @@ impl Client {
     /// Calls under way.
     pub fn in_flight(&self) -> usize {
         self.0.links.iter().map(|link| link.in_flight()).sum()
+    }
+
+    /// What it has done.
+    pub fn stats(&self) -> ClientStats {
+        let mut stats = ClientStats {
+            connected: self.connected(),
+            in_flight: self.in_flight(),
+            ..ClientStats::default()
+        };
+        for link in &self.0.links {
+            let [calls, resent, malformed] = link.counts();
+            stats.calls += calls;
+            stats.resent += resent;
+            stats.malformed += malformed;
+        }
+        stats
     }
 
     /// Calls a method with encoded arguments.

@@ -10,7 +10,7 @@ mod tower;
 mod typed;
 
 pub use builtin::{Listed, ListedMethod, SERVICE as BUILT_IN};
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, ClientStats};
 pub use dynamic::{DynamicService, Value};
 pub use peer::{Peer, PeerBuilder};
 pub use server::{Server, ServerBuilder};
