@@ -6,13 +6,11 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use taipan::{Endpoint, SocketKind, Spin};
+use taipan::{Endpoint, Spin};
 
-use crate::failure::Failure;
 use crate::frames::Format;
 use crate::rpc::RpcCommand;
 use crate::values::{duration, rate, size, spin};
-use crate::{perf, pipes, proxy, rpc};
 
 /// Sockets on the command line: sends and receives messages, forwards them, measures them.
 #[derive(Debug, Parser)]
@@ -58,53 +56,6 @@ pub enum Command {
     /// The other end of a measurement of calls between two processes
     #[command(hide = true)]
     PerfRpcPeer(RpcPeerArgs),
-}
-
-impl Command {
-    /// Does what was asked.
-    pub fn run(self) -> Result<(), Failure> {
-        match self {
-            Command::Push(pipe) => pipes::run(SocketKind::Push, &pipe, pipes::Extras::default()),
-            Command::Pull(pipe) => pipes::run(SocketKind::Pull, &pipe, pipes::Extras::default()),
-            Command::Pub(args) => {
-                let extras = pipes::Extras {
-                    drop: args.drop,
-                    ..Default::default()
-                };
-                pipes::run(SocketKind::Pub, &args.pipe, extras)
-            }
-            Command::Sub(args) => {
-                let extras = pipes::Extras {
-                    topics: args.topics,
-                    ..Default::default()
-                };
-                pipes::run(SocketKind::Sub, &args.pipe, extras)
-            }
-            Command::Req(pipe) => pipes::run(SocketKind::Req, &pipe, pipes::Extras::default()),
-            Command::Rep(args) => {
-                let extras = pipes::Extras {
-                    echo: args.echo,
-                    ..Default::default()
-                };
-                pipes::run(SocketKind::Rep, &args.pipe, extras)
-            }
-            Command::Dealer(pipe) => {
-                pipes::run(SocketKind::Dealer, &pipe, pipes::Extras::default())
-            }
-            Command::Router(pipe) => {
-                pipes::run(SocketKind::Router, &pipe, pipes::Extras::default())
-            }
-            Command::Pair(pipe) => pipes::run(SocketKind::Pair, &pipe, pipes::Extras::default()),
-            Command::Proxy(args) => proxy::run(&args),
-            Command::Rpc(command) => rpc::run(&command),
-            Command::Perf(perf) => match perf.command {
-                Some(PerfCommand::Rpc(calls)) => perf::run_rpc(&calls),
-                None => perf::run(&perf),
-            },
-            Command::PerfPeer(peer) => perf::run_peer(&peer),
-            Command::PerfRpcPeer(peer) => perf::run_rpc_peer(&peer),
-        }
-    }
 }
 
 /// What all sockets on stdin and stdout take.

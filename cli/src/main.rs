@@ -4,14 +4,15 @@
 //! running (a timeout is such a failure), 2 for wrong usage, 130 for an interrupt that left work undone.
 //!
 //! ```text
-//!   args (what was asked) ──► pipes (stdin, stdout and a socket) ──► frames (bytes <-> messages)
-//!                        ├──► proxy (two sockets)
-//!                        ├──► rpc   (call, list, serve)
-//!                        └──► perf  (plan ► run (► peer) ► report, chart; rpc)
+//!   args (what was asked) ◄── commands ──► pipes (stdin, stdout and a socket) ──► frames (bytes <-> messages)
+//!                                     ├──► proxy (two sockets)
+//!                                     ├──► rpc   (call, list, serve)
+//!                                     └──► perf  (plan ► run (► peer) ► report, chart; rpc)
 //!   sockets: what they share; failure: what can go wrong, and its exit code
 //! ```
 
 mod args;
+mod commands;
 mod failure;
 mod frames;
 mod input;
@@ -27,7 +28,7 @@ use clap::Parser;
 
 fn main() {
     let cli = args::Cli::parse();
-    let code = match cli.command.run() {
+    let code = match commands::run(cli.command) {
         Ok(()) => 0,
         Err(failure) => failure.report(),
     };

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use taipan::rpc::wire::{Envelope, Header, Side};
-use taipan::rpc::{RpcError, WINDOW};
+use taipan::rpc::{RpcError, Server, WINDOW};
 use taipan::{Context, Dealer, Message, Pair, Router};
 
 use crate::service::{client, run, server};
@@ -16,6 +16,15 @@ fn add(id: u64, params: &[u8]) -> Message {
         params,
         &Header::default(),
     ))
+}
+
+/// Somebody who speaks to it by hand.
+fn hostile(context: &Context, server: &Server) -> Dealer {
+    let hostile = Dealer::new(context);
+    hostile
+        .connect(server.endpoint().clone())
+        .expect("connected");
+    hostile
 }
 
 /// The next answer, past whatever else comes.
@@ -35,10 +44,7 @@ fn garbage_is_counted_and_everybody_goes_on() {
         let context = Context::new();
         let (server, _) = server(&context, "one", "tcp://127.0.0.1:*", 100);
         let work = client(&context, server.endpoint());
-        let hostile = Dealer::new(&context);
-        hostile
-            .connect(server.endpoint().clone())
-            .expect("connected");
+        let hostile = hostile(&context, &server);
         let call = Envelope::write_call(1, "Work.add", &[0x92, 1, 2], &Header::default());
         let mut sent: Vec<Vec<u8>> = (0..call.len())
             .map(|end| call[..end].to_vec())
@@ -74,10 +80,7 @@ fn arguments_that_lie_about_their_length_are_wrong_arguments() {
     run(async {
         let context = Context::new();
         let (server, _) = server(&context, "one", "tcp://127.0.0.1:*", 100);
-        let hostile = Dealer::new(&context);
-        hostile
-            .connect(server.endpoint().clone())
-            .expect("connected");
+        let hostile = hostile(&context, &server);
         let raw = |id, params: &[u8]| {
             Message::from(Envelope::write_call(
                 id,
@@ -114,10 +117,7 @@ fn the_same_number_twice_is_one_call() {
     run(async {
         let context = Context::new();
         let (server, seen) = server(&context, "one", "tcp://127.0.0.1:*", 100);
-        let hostile = Dealer::new(&context);
-        hostile
-            .connect(server.endpoint().clone())
-            .expect("connected");
+        let hostile = hostile(&context, &server);
         let run = || Envelope::write_call(5, "Work.run", &[0x91, 1], &Header::default());
         for _ in 0..3 {
             hostile.send(run()).await.expect("sent");
@@ -145,10 +145,7 @@ fn more_items_than_credit_end_the_stream() {
     run(async {
         let context = Context::new();
         let (server, seen) = server(&context, "one", "tcp://127.0.0.1:*", 100);
-        let hostile = Dealer::new(&context);
-        hostile
-            .connect(server.endpoint().clone())
-            .expect("connected");
+        let hostile = hostile(&context, &server);
         hostile
             .send(Envelope::write_call(
                 1,

@@ -23,6 +23,7 @@ mod report;
 mod rpc;
 mod run;
 mod session;
+mod sides;
 
 pub use peer::run_peer;
 pub use rpc::{run as run_rpc, run_peer as run_rpc_peer};

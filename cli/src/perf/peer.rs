@@ -18,7 +18,7 @@ use taipan::{Context, Endpoint};
 use super::cpu::{cpu_time, pin_to};
 use super::ends::Far;
 use super::plan::{Amount, Manner, Row, Spec, name};
-use super::run::far;
+use super::sides::far;
 use crate::args::PeerArgs;
 use crate::failure::Failure;
 use crate::values::spin_name;

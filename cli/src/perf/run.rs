@@ -7,31 +7,21 @@
 //!
 //! Invariant: an end that fails closes the context, so that the other does not wait for it for ever.
 
-use std::future::Future;
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
-use taipan::throttle::{Budget, Limits, Throttled};
-use taipan::{AnySocket, Context, Endpoint, Options, SocketKind, kind};
+use taipan::{Context, Endpoint};
 
 use super::cpu::pin_to;
 use super::ends::{Far, Near, asynchronous, blocking};
 use super::peer;
-use super::plan::{Manner, Row, Spec};
-use crate::args::{Runtime, Shared, Test, Transport, Views};
+use super::plan::Row;
+use super::sides::{drive, far, meet, open};
+use crate::args::{Runtime, Test, Transport};
 use crate::failure::Failure;
-
-/// How long the ends wait for each other before the first message.
-const MEETING: Duration = Duration::from_secs(10);
-
-/// How long what the far end has sent may take to go out.
-const LINGER: Duration = Duration::from_secs(10);
-
-/// Payload that may wait in each direction: large messages would fill the memory within the usual 1000.
-const WAITING_BYTES: usize = 64 << 20;
 
 /// A finished row.
 pub struct Measured {
@@ -183,90 +173,4 @@ fn far_thread(row: Row, context: &Context, endpoint: Endpoint) -> Result<(Far, D
     pin_to(row.cpus.1)?;
     let far = far(row.spec, context, endpoint)?;
     Ok((far, Duration::ZERO))
-}
-
-/// The far end in this thread.
-pub fn far(spec: Spec, context: &Context, endpoint: Endpoint) -> Result<Far, Failure> {
-    let socket = open(context, spec.kinds().1, spec.manner)?;
-    socket
-        .connect(&endpoint)
-        .map_err(|error| Failure::because(&endpoint, error))?;
-    meet(&socket)?;
-    match (spec.test, spec.runtime) {
-        (Test::Thr, runtime) => match (spec.rate, runtime) {
-            (None, Runtime::Blocking) => blocking::stream(socket, spec),
-            (None, _) => drive(runtime, asynchronous::stream(socket, spec)),
-            (Some(rate), Runtime::Blocking) => blocking::trickle(slowed(&socket, rate)?, spec),
-            (Some(rate), _) => drive(runtime, asynchronous::trickle(slowed(&socket, rate)?, spec)),
-        },
-        (Test::Lat, Runtime::Blocking) => blocking::answer(socket, spec),
-        (Test::Lat, runtime) => drive(runtime, asynchronous::answer(socket, spec)),
-    }
-}
-
-fn open(context: &Context, kind: SocketKind, manner: Manner) -> Result<AnySocket, Failure> {
-    let mut options = Options::default();
-    options.linger = Some(LINGER);
-    options.send_hwm_bytes = WAITING_BYTES;
-    options.recv_hwm_bytes = WAITING_BYTES;
-    options.xpub_nodrop = true;
-    options.shared_memory.enabled = manner.shared == Shared::On;
-    options.shared_memory.views = match manner.views {
-        Views::Auto => taipan::Views::SameUser,
-        Views::Never => taipan::Views::Never,
-        Views::Always => taipan::Views::Always,
-    };
-    options.spin = manner.spin;
-    let socket =
-        AnySocket::of(context, kind, options).map_err(|error| Failure::because(kind, error))?;
-    if kind == SocketKind::Sub {
-        socket
-            .subscribe("")
-            .map_err(|error| Failure::because(kind, error))?;
-    }
-    Ok(socket)
-}
-
-/// The socket, keeping to a rate.
-fn slowed(socket: &AnySocket, rate: u64) -> Result<Throttled<kind::Any>, Failure> {
-    let budget = Budget::new(Limits::bytes(rate));
-    let budget = budget.map_err(|error| Failure::because("--rate", error))?;
-    Ok(Throttled::new(socket).sending(&budget))
-}
-
-fn meet(socket: &AnySocket) -> Result<(), Failure> {
-    let met = match socket.kind() {
-        SocketKind::Pub => socket.blocking_wait_for_subscribers(1, Some(MEETING)),
-        _ => socket.blocking_wait_for_peers(1, Some(MEETING)),
-    };
-    match met {
-        true => Ok(()),
-        false => Err(Failure::TimedOut(format!(
-            "the two ends did not meet within {MEETING:?}"
-        ))),
-    }
-}
-
-/// Runs one end on a runtime of its own.
-fn drive<T: Send + 'static>(
-    runtime: Runtime,
-    end: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    use tokio::runtime::Builder;
-    let multi = runtime == Runtime::Multi;
-    let mut builder = if multi {
-        Builder::new_multi_thread()
-    } else {
-        Builder::new_current_thread()
-    };
-    let runtime = builder.worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::because("cannot start a runtime", error))?;
-    if !multi {
-        return runtime.block_on(end);
-    }
-    // On a worker, where the tasks of users are, and not beside them.
-    let task = runtime.spawn(end);
-    runtime
-        .block_on(task)
-        .map_err(|error| Failure::because("an end of the measurement", error))?
 }

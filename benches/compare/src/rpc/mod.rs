@@ -13,6 +13,7 @@
 //! a task that calls again when it has its answer. CPU time is that of both ends. tonic and tarpc take a Unix socket for
 //! ipc, and tarpc its own channel within a process, where nothing is encoded; tonic has nothing there.
 
+mod calls;
 mod command;
 mod sample;
 mod taipan;

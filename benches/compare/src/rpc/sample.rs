@@ -1,14 +1,13 @@
 //! One sample: two processes (or two threads), and calls for a while.
 
-use std::future::Future;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::{Builder, Runtime};
 
+use super::calls::{Calls, runtime};
 use super::{taipan, tarpc, tonic};
 use crate::Outcome;
 use crate::cells::Placement;
@@ -38,12 +37,6 @@ pub struct Sample {
     pub p50_us: f64,
     pub p99_us: f64,
     pub cpu_us: f64,
-}
-
-/// A client that every task has a clone of.
-pub trait Calls: Clone + Send + 'static {
-    /// Calls; how many bytes came back.
-    fn call(&self, bytes: Bytes) -> impl Future<Output = Outcome<usize>> + Send;
 }
 
 impl Task {
@@ -96,10 +89,6 @@ pub fn end(arguments: &[String]) -> Outcome<()> {
     io::stdout().flush()?;
     // Closing is no part of it.
     std::process::exit(0)
-}
-
-pub fn runtime() -> Outcome<Runtime> {
-    Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
 fn near(task: &Task) -> Outcome<Sample> {

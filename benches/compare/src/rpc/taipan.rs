@@ -4,7 +4,7 @@ use bytes::Bytes;
 use taipan::Context;
 use taipan::rpc::{Client, Fault, Raw, Server, service};
 
-use super::sample::{Calls, runtime};
+use super::calls::{Calls, runtime};
 use crate::Outcome;
 
 #[service]

@@ -7,7 +7,7 @@ use tarpc::server::{BaseChannel, Channel};
 use tarpc::tokio_serde::formats::Bincode;
 use tarpc::{client, context, serde_transport, transport};
 
-use super::sample::{Calls, runtime};
+use super::calls::{Calls, runtime};
 use crate::Outcome;
 
 #[tarpc::service]

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower_service::Service;
 
-use super::sample::Calls;
+use super::calls::Calls;
 use crate::Outcome;
 
 const PATH: &str = "/compare.Mirror/Mirror";

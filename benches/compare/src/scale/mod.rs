@@ -19,10 +19,12 @@
 //! time and memory are those of the near process alone.
 
 mod command;
+mod end;
 mod ends;
 mod measures;
 mod table;
 mod task;
 
 pub use command::{HELP, main};
-pub use task::{SCALE_END, end};
+pub use end::end;
+pub use task::SCALE_END;

@@ -5,7 +5,6 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 
-use super::measures;
 use crate::Outcome;
 use crate::meter::Role;
 
@@ -40,7 +39,7 @@ impl Task {
     }
 
     /// The other side of [`Task::command`], without [`SCALE_END`].
-    fn from_arguments(arguments: &[String]) -> Outcome<(Role, Task)> {
+    pub fn from_arguments(arguments: &[String]) -> Outcome<(Role, Task)> {
         let [role, measure, peer, place, step, seconds] = arguments else {
             return Err("an end needs six arguments; it is not for people to start".into());
         };
@@ -60,26 +59,7 @@ impl Task {
     }
 }
 
-/// The whole life of a process that is an end. It exits without closing anything: what closing costs is no part of it.
-pub fn end(arguments: &[String]) -> Outcome<()> {
-    let (role, task) = Task::from_arguments(arguments)?;
-    let measure = measures::find(&task.measure)?;
-    match role {
-        Role::Near => {
-            let reply: Reply = (measure.near)(&task).map_err(|error| error.to_string());
-            println!("{}", serde_json::to_string(&reply)?);
-        }
-        Role::Far => {
-            if let Err(error) = (measure.far)(&task, &mut Near::new()) {
-                println!("{FAILED}{error}");
-            }
-        }
-    }
-    io::stdout().flush()?;
-    std::process::exit(0)
-}
-
-const FAILED: &str = "failed: ";
+pub const FAILED: &str = "failed: ";
 
 /// The far end, as the near end sees it: killed if it still runs when this is dropped.
 pub struct Far {

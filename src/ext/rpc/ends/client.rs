@@ -79,6 +79,25 @@ pub(in crate::ext::rpc) struct What<'a> {
     pub(in crate::ext::rpc) results: bool,
 }
 
+impl<'a> What<'a> {
+    /// Without streams.
+    fn plain(
+        method: &'a str,
+        params: &'a Payload,
+        codec: Option<&'a str>,
+        options: CallOptions,
+    ) -> Self {
+        What {
+            method,
+            params,
+            codec,
+            options,
+            arguments: false,
+            results: false,
+        }
+    }
+}
+
 impl Client {
     /// Starts with no address.
     pub fn builder(context: &Context) -> ClientBuilder {
@@ -161,14 +180,7 @@ impl Client {
         codec: Option<&str>,
         options: CallOptions,
     ) -> Result<Payload, RpcError> {
-        let what = What {
-            method,
-            params,
-            codec,
-            options,
-            arguments: false,
-            results: false,
-        };
+        let what = What::plain(method, params, codec, options);
         let call = self.call_until_answered(what);
         #[cfg(feature = "tracing")]
         let call = tracing::Instrument::instrument(call, tracing::debug_span!("rpc.call", method));
@@ -218,14 +230,7 @@ impl Client {
         codec: Option<&str>,
         options: CallOptions,
     ) -> Result<(), RpcError> {
-        let what = What {
-            method,
-            params,
-            codec,
-            options,
-            arguments: false,
-            results: false,
-        };
+        let what = What::plain(method, params, codec, options);
         let deadline = self.deadline(options);
         let sent = |link: &Arc<Calls>, plan: &Plan<'_>| Some((link.clone(), link.signal(plan)?));
         let (link, unsent) = self.on_a_link(Some(deadline), sent, what).await?;
