@@ -143,7 +143,7 @@ impl Drop for Far {
 pub struct Near(());
 
 impl Near {
-    fn new() -> Near {
+    pub fn new() -> Near {
         Near(())
     }
 
