@@ -287,6 +287,46 @@ fn ten_thousand_calls_run_at_a_time() {
 }
 
 #[test]
+fn runtimes_with_several_threads_do_the_same() {
+    let _watchdog = crate::common::watchdog(60);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        for address in crate::service::addresses() {
+            let context = Context::new();
+            let (server, seen) = server(&context, "one", &address, 4096);
+            let work = client(&context, server.endpoint());
+            let callers: Vec<_> = (0..32)
+                .map(|caller| {
+                    let work = work.clone();
+                    tokio::spawn(async move {
+                        for number in 0..100 {
+                            assert_eq!(work.run(number).await, Ok(number));
+                            assert_eq!(work.add(caller, 1).await, Ok(caller + 1));
+                            let mut numbers = work.count(number % 4).await.expect("a stream");
+                            let mut next = 0;
+                            while let Some(item) = numbers.next().await {
+                                assert_eq!(item, Ok(next));
+                                next += 1;
+                            }
+                            assert_eq!(next, number % 4);
+                        }
+                    })
+                })
+                .collect();
+            for caller in callers {
+                caller.await.expect("no panic");
+            }
+            assert_eq!(seen.runs.load(Ordering::SeqCst), 3200);
+            assert_eq!((server.stats().running, work.client().in_flight()), (0, 0));
+        }
+    });
+}
+
+#[test]
 fn a_trace_is_carried_on() {
     everywhere(|work, _, _| async move {
         assert_eq!(work.trace().await, Ok(None));

@@ -158,7 +158,7 @@ impl Work for Worker {
         let mut sum = 0;
         while let Some(number) = numbers.next().await {
             match number {
-                Ok(number) => sum += number,
+                Ok(number) => sum = number.checked_add(sum).expect("a small sum"),
                 Err(error) => {
                     self.0.ended.fetch_add(1, Ordering::SeqCst);
                     self.0.changed.notify_waiters();

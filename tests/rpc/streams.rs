@@ -107,3 +107,22 @@ fn streams_go_both_ways_at_once() {
         assert_eq!(doubled.next().await, None);
     });
 }
+
+#[test]
+fn a_stream_of_arguments_ends_with_the_method() {
+    everywhere(|work, _, _| async move {
+        // The method fails at the first item that is no number of its kind, and takes no more.
+        let (numbers, sum) = work.sum().await.expect("a call");
+        let all = async {
+            loop {
+                if let Err(error) = numbers.send(&i64::MAX).await {
+                    break error;
+                }
+            }
+        };
+        let (error, answer) = tokio::join!(all, sum);
+        assert!(matches!(answer, Err(RpcError::Panicked(_))), "{answer:?}");
+        assert_eq!(error, RpcError::Cancelled);
+        assert_eq!(work.add(1, 1).await, Ok(2));
+    });
+}
