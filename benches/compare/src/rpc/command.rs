@@ -6,6 +6,7 @@ use super::sample::{Sample, Task};
 use crate::Outcome;
 use crate::machine;
 use crate::model::Spread;
+use crate::peers::locked;
 
 pub const HELP: &str = "\
 taipan-compare rpc [--rounds N] [--millis N] [--transport T,T] [--size N,N] [--in-flight N,N] [--placement P] [--json FILE]
@@ -64,7 +65,23 @@ impl Plan {
                 _ => return Err(format!("what is {name}?\n\n{HELP}").into()),
             }
         }
+        plan.check()?;
         Ok(plan)
+    }
+
+    fn check(&self) -> Outcome<()> {
+        let known = ["tcp", "ipc", "inproc"];
+        if let Some(other) = self
+            .transports
+            .iter()
+            .find(|name| !known.contains(&&***name))
+        {
+            return Err(format!("what is the transport {other}?\n\n{HELP}").into());
+        }
+        if self.rounds == 0 || self.in_flight.contains(&0) {
+            return Err(format!("one round and one call in flight at least\n\n{HELP}").into());
+        }
+        Ok(())
     }
 }
 
@@ -82,9 +99,11 @@ struct Row {
 pub fn main(arguments: &[String]) -> Outcome<()> {
     let plan = Plan::from_arguments(arguments)?;
     println!(
-        "{}; taipan {}, tarpc 0.38 (bincode), tonic 0.14 (prost); {} rounds of {} ms, interleaved; placement: {}; median (least-most)",
+        "{}; taipan {}, tarpc {} (bincode), tonic {} (prost); {} rounds of {} ms, interleaved; placement: {}; median (least-most)",
         machine::describe(),
         env!("CARGO_PKG_VERSION"),
+        locked("tarpc"),
+        locked("tonic"),
         plan.rounds,
         plan.millis,
         plan.placement

@@ -40,6 +40,18 @@ pub struct Sample {
 }
 
 impl Task {
+    /// Where the far end of the near end with this process id listens.
+    fn place(&self, near: u32) -> Outcome<String> {
+        match &*self.transport {
+            "tcp" => Ok("127.0.0.1:0".to_owned()),
+            "ipc" => Ok(std::env::temp_dir()
+                .join(format!("taipan-compare-{near}-rpc"))
+                .display()
+                .to_string()),
+            other => Err(format!("what is the transport {other}?").into()),
+        }
+    }
+
     /// Takes the sample in a process of its own.
     pub fn take(&self) -> Outcome<Sample> {
         let output = self
@@ -170,19 +182,14 @@ struct Far {
     child: Child,
     stdout: BufReader<ChildStdout>,
     place: String,
+    /// The file of a Unix socket, which nobody else removes.
+    socket: String,
 }
 
 impl Far {
     fn launch(task: &Task) -> Outcome<Far> {
-        let place = match &*task.transport {
-            "tcp" => "127.0.0.1:0".to_owned(),
-            "ipc" => std::env::temp_dir()
-                .join(format!("taipan-compare-rpc-{}", std::process::id()))
-                .display()
-                .to_string(),
-            other => return Err(format!("what is the transport {other}?").into()),
-        };
-        let mut command = task.command("far", &place)?;
+        let socket = task.place(std::process::id())?;
+        let mut command = task.command("far", &socket)?;
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -192,6 +199,7 @@ impl Far {
             child,
             stdout,
             place: String::new(),
+            socket,
         };
         far.place = far.hear()?;
         Ok(far)
@@ -220,6 +228,7 @@ impl Drop for Far {
         // It has ended already, or will.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.socket);
     }
 }
 

@@ -107,9 +107,5 @@ pub async fn client(place: &str) -> Outcome<MirrorClient> {
         .tcp_nodelay(true)
         .connect()
         .await?;
-    if let Some(file) = place.strip_prefix("unix://") {
-        // Bound by now, and not needed any more.
-        std::fs::remove_file(file)?;
-    }
     Ok(MirrorClient(tonic::client::Grpc::new(channel)))
 }
