@@ -1,6 +1,7 @@
 //! Peers that do not speak the protocol, or lie: they hurt themselves.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use taipan::rpc::wire::{Envelope, Header, Side};
 use taipan::rpc::{RpcError, Server, WINDOW};
@@ -149,7 +150,7 @@ fn more_items_than_credit_end_the_stream() {
         hostile
             .send(Envelope::write_call(
                 1,
-                "Work.sum",
+                "Work.late_sum",
                 &[0x90],
                 &Header::default(),
             ))
@@ -170,19 +171,24 @@ fn more_items_than_credit_end_the_stream() {
                 .await
                 .expect("sent");
         }
-        let (_, outcome) = answer(&hostile).await;
-        assert!(
-            matches!(outcome, Err(RpcError::Application(_))),
-            "{outcome:?}"
-        );
+        // What is sent on one link is taken in order, so all items are there before this is answered.
+        hostile.send(add(2, &[0x92, 1, 1])).await.expect("sent");
+        assert_eq!(answer(&hostile).await, (2, Ok(vec![2])));
+        seen.go.notify_waiters();
+        let (id, outcome) = answer(&hostile).await;
+        let Err(RpcError::Application(fault)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(id, 1);
+        assert!(fault.message.contains("more items than credit"), "{fault}");
         assert_eq!(seen.ended.load(Ordering::SeqCst), 1);
         // Items of calls that are over, or never were, are nobody's.
         hostile
             .send(Envelope::write_item(77, Side::Callee, &[1]))
             .await
             .expect("sent");
-        hostile.send(add(2, &[0x92, 2, 2])).await.expect("sent");
-        assert_eq!(answer(&hostile).await, (2, Ok(vec![4])));
+        hostile.send(add(3, &[0x92, 2, 2])).await.expect("sent");
+        assert_eq!(answer(&hostile).await, (3, Ok(vec![4])));
     });
 }
 
@@ -195,18 +201,25 @@ fn a_caller_that_takes_no_answers_holds_up_nobody() {
         assert_eq!(work.add(1, 1).await, Ok(2));
         // Reads nothing: its answers fill what the kernel and the watermark hold, then wait, then are dropped.
         let deaf = Dealer::new(&context);
-        deaf.update_options(|options| options.recv_hwm = 1)
-            .expect("an option");
+        deaf.update_options(|options| {
+            options.recv_hwm = 1;
+            // Nobody reads what it has left when all is over.
+            options.linger = Some(Duration::ZERO);
+        })
+        .expect("an option");
         deaf.connect(server.endpoint().clone()).expect("connected");
         let bytes = [&[0x92, 0xc6, 0, 1, 0, 0][..], &[7; 65536], &[0x90]].concat();
+        let mut others = 1;
         for id in 0..3000 {
             let call = Envelope::write_call(id, "Work.raw", &bytes, &Header::default());
             deaf.send(call).await.expect("sent");
             if id % 100 == 0 {
+                others += 1;
                 assert_eq!(work.add(1, 2).await, Ok(3));
             }
         }
-        while server.stats().calls < 3000 {
+        while server.stats().calls < 3000 + others {
+            others += 1;
             assert_eq!(work.add(1, 2).await, Ok(3));
         }
         assert!(server.stats().answers_dropped > 0);

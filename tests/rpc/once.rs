@@ -178,7 +178,17 @@ fn a_client_that_is_closed_fails_what_is_under_way() {
         seen.until(|seen| seen.waiting.load(Ordering::SeqCst) == 1)
             .await;
         context.shutdown();
-        assert_eq!(call.await.expect("no panic"), Err(RpcError::Closed));
-        assert_eq!(work.add(1, 1).await, Err(RpcError::Closed));
+        assert_eq!(
+            call.await.expect("no panic"),
+            Err(RpcError::Closed { may_have_run: true })
+        );
+        assert_eq!(
+            work.add(1, 1).await,
+            Err(RpcError::Closed {
+                may_have_run: false
+            })
+        );
+        // Nobody waits for ever for what cannot come.
+        work.client().wait_connected(1).await;
     });
 }

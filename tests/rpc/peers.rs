@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use taipan::Context;
-use taipan::rpc::Peer;
+use taipan::rpc::{Peer, Server};
 
 use crate::service::{Seen, WorkClient, WorkServer, Worker, addresses, run};
 
@@ -54,6 +54,29 @@ fn both_call_and_both_are_called() {
                 }
                 assert_eq!(one.stats().calls, 11);
             }
+        }
+    });
+}
+
+#[test]
+fn a_server_may_go_to_a_peer_that_listens() {
+    run(async {
+        for address in addresses() {
+            let context = Context::new();
+            let peer = Peer::builder(&context)
+                .dealer()
+                .bind(address)
+                .start()
+                .expect("a peer");
+            let there = peer.endpoint().expect("an address").to_string();
+            let server = Server::builder(&context)
+                .service(worker("far"))
+                .connect(there)
+                .start()
+                .expect("a server");
+            let far = WorkClient::new(peer.client().clone());
+            assert_eq!(far.who().await, Ok("far".into()));
+            assert_eq!(server.stats().calls, 1);
         }
     });
 }

@@ -39,6 +39,8 @@ pub trait Work {
     async fn note(text: String);
     async fn count(to: u64) -> Stream<u64>;
     async fn sum(numbers: Stream<i64>) -> i64;
+    /// As `sum`, but takes nothing before it is let go.
+    async fn late_sum(numbers: Stream<i64>) -> i64;
     async fn double(start: i64, numbers: Stream<i64>) -> Stream<i64>;
     async fn broken(after: u64) -> Stream<u64>;
 }
@@ -167,6 +169,11 @@ impl Work for Worker {
             }
         }
         Ok(sum)
+    }
+
+    async fn late_sum(&self, numbers: Stream<i64>) -> Result<i64, Fault> {
+        self.wait(0).await?;
+        self.sum(numbers).await
     }
 
     async fn double(

@@ -333,7 +333,7 @@ impl Calls {
         let all = state.ids(|_| true);
         drop(state);
         for id in all {
-            self.answered(id, Err(RpcError::Closed));
+            self.answered(id, Err(RpcError::Closed { may_have_run: true }));
         }
         self.changed.notify_waiters();
     }
@@ -366,16 +366,16 @@ impl Started {
         self.send_now().await?;
         let outcome = (&mut self.answer).await;
         self.over = true;
-        outcome.unwrap_or(Err(RpcError::Closed))
+        outcome.unwrap_or(Err(RpcError::Closed { may_have_run: true }))
     }
-}
 
-impl Started {
     /// Sends what had no room when the call was started.
     pub(in crate::ext::rpc) async fn send_now(&mut self) -> Result<(), RpcError> {
         if let Some(message) = self.unsent.take() {
             let sent = self.calls.way.send(message).await;
-            sent.map_err(|_| RpcError::Closed)?;
+            sent.map_err(|_| RpcError::Closed {
+                may_have_run: false,
+            })?;
         }
         Ok(())
     }

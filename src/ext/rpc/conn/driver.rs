@@ -70,12 +70,10 @@ impl Conn {
             for message in batch.drain(..) {
                 self.take(message);
             }
-            if several && self.calls.is_some() {
-                // Those who were answered call again before this waits, so that their calls leave together.
-                tokio::task::yield_now().await;
-            }
             if several {
-                self.socket.flush();
+                // What was collected meanwhile is written now, and not behind the next batch; those who were answered call
+                // again before it is, so that their calls leave together.
+                tokio::task::yield_now().await;
             }
         }
         if let Some(calls) = &self.calls {
@@ -90,7 +88,7 @@ impl Conn {
         let (from, message) = match self.routed {
             true => match message.split_first() {
                 (from, Some(rest)) => (Some(from), rest),
-                (_, None) => return,
+                (_, None) => return self.malformed(),
             },
             false => (None, message),
         };

@@ -11,6 +11,11 @@ pub(in crate::ext::rpc) struct Outgoing {
 }
 
 impl Outgoing {
+    /// The peer's routing id; empty on links with one peer.
+    pub(in crate::ext::rpc) fn peer(&self) -> &[u8] {
+        self.to.as_deref().unwrap_or_default()
+    }
+
     /// A message for this peer.
     pub(in crate::ext::rpc) fn message(&self, envelope: Vec<u8>, attachments: &[Frame]) -> Message {
         let mut message = match &self.to {

@@ -16,6 +16,8 @@ use crate::message::Message;
 const CALLS: usize = 16 * 1024;
 /// Bytes of answers of one caller that are kept.
 const BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of answers of all callers that are kept.
+const ALL_BYTES: usize = 64 * 1024 * 1024;
 /// How long a caller that went away is remembered.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Callers that are remembered; of those that went away the oldest are forgotten first.
@@ -54,6 +56,8 @@ struct Caller {
 #[derive(Default)]
 pub(super) struct Remembered {
     callers: HashMap<Box<[u8]>, Caller>,
+    /// Bytes of the answers of all.
+    bytes: usize,
 }
 
 impl Remembered {
@@ -72,7 +76,8 @@ impl Remembered {
             instance: Some(instance),
             ..Caller::default()
         };
-        self.callers.insert(caller.into(), fresh);
+        let before = self.callers.insert(caller.into(), fresh);
+        self.bytes -= before.map_or(0, |before| before.bytes);
         known
     }
 
@@ -86,7 +91,7 @@ impl Remembered {
             return Known::New;
         };
         caller.gone = None;
-        caller.raise(answered.min(id));
+        self.bytes -= caller.raise(answered.min(id));
         if id < caller.floor {
             return Known::Forgotten;
         }
@@ -97,26 +102,56 @@ impl Remembered {
         }
         caller.calls.insert(id, Seen::Running);
         if caller.calls.len() > CALLS {
-            caller.forget_first();
+            self.bytes -= caller.forget_first();
         }
         Known::New
     }
 
     /// What came of it.
-    pub(super) fn finish(&mut self, caller: &[u8], id: u64, answer: &Message) {
-        let Some(caller) = self.callers.get_mut(caller) else {
+    pub(super) fn finish(&mut self, name: &[u8], id: u64, answer: &Message) {
+        let Some(caller) = self.callers.get_mut(name) else {
             return;
         };
-        if let Some(call) = caller.calls.get_mut(&id) {
-            caller.bytes += answer.byte_len();
-            if let Seen::Answered(before) = std::mem::replace(call, Seen::Answered(answer.clone()))
-            {
-                caller.bytes -= before.byte_len();
-            }
+        let Some(call) = caller.calls.get_mut(&id) else {
+            return;
+        };
+        let mut freed = 0;
+        if let Seen::Answered(before) = std::mem::replace(call, Seen::Answered(answer.clone())) {
+            freed += before.byte_len();
         }
+        caller.bytes = caller.bytes + answer.byte_len() - freed;
         while caller.bytes > BYTES {
-            caller.forget_first();
+            freed += caller.forget_first();
         }
+        self.bytes = self.bytes + answer.byte_len() - freed;
+        while self.bytes > ALL_BYTES && self.forget_something(name) {}
+    }
+
+    /// Makes room: a caller that went away is forgotten, or else the oldest answer of this one.
+    fn forget_something(&mut self, name: &[u8]) -> bool {
+        if self.forget_longest_gone() {
+            return true;
+        }
+        let Some(caller) = self.callers.get_mut(name) else {
+            return false;
+        };
+        self.bytes -= caller.forget_first();
+        !caller.calls.is_empty()
+    }
+
+    fn forget_longest_gone(&mut self) -> bool {
+        let gone = self.callers.iter();
+        let gone = gone.filter_map(|(name, caller)| Some((caller.gone?, name)));
+        let Some(longest) = gone.min().map(|(_, name)| name.clone()) else {
+            return false;
+        };
+        self.remove(&longest);
+        true
+    }
+
+    fn remove(&mut self, name: &[u8]) {
+        let caller = self.callers.remove(name);
+        self.bytes -= caller.map_or(0, |caller| caller.bytes);
     }
 
     /// The caller's link ended; `true` if it will not come back as the same, and is forgotten.
@@ -127,7 +162,7 @@ impl Remembered {
                 false
             }
             _ => {
-                self.callers.remove(name);
+                self.remove(name);
                 true
             }
         }
@@ -137,44 +172,48 @@ impl Remembered {
         if self.callers.len() < CALLERS {
             return;
         }
+        let before = self.callers.len();
+        let bytes = &mut self.bytes;
         self.callers.retain(|_, caller| {
-            caller
+            let kept = caller
                 .gone
-                .is_none_or(|since| now.duration_since(since) < PATIENCE)
+                .is_none_or(|since| now.duration_since(since) < PATIENCE);
+            *bytes -= if kept { 0 } else { caller.bytes };
+            kept
         });
-        if self.callers.len() >= CALLERS {
-            let oldest = self
-                .callers
-                .iter()
-                .filter_map(|(name, caller)| Some((caller.gone?, name)))
-                .min()
-                .map(|(_, name)| name.clone());
-            if let Some(oldest) = oldest {
-                self.callers.remove(&oldest);
-            }
+        if self.callers.len() == before {
+            self.forget_longest_gone();
         }
     }
 }
 
 impl Caller {
-    fn raise(&mut self, floor: u64) {
+    /// Forgets all calls below; how many bytes that freed.
+    fn raise(&mut self, floor: u64) -> usize {
+        let mut freed = 0;
         while self
             .calls
             .first_key_value()
             .is_some_and(|(id, _)| *id < floor)
         {
-            self.forget_first();
+            freed += self.forget_first();
         }
         self.floor = self.floor.max(floor);
+        freed
     }
 
-    fn forget_first(&mut self) {
-        if let Some((id, call)) = self.calls.pop_first() {
-            self.floor = id.saturating_add(1);
-            if let Seen::Answered(message) = call {
-                self.bytes -= message.byte_len();
-            }
-        }
+    /// Forgets the first call that is known; how many bytes that freed.
+    fn forget_first(&mut self) -> usize {
+        let Some((id, call)) = self.calls.pop_first() else {
+            return 0;
+        };
+        self.floor = id.saturating_add(1);
+        let freed = match call {
+            Seen::Answered(message) => message.byte_len(),
+            Seen::Running => 0,
+        };
+        self.bytes -= freed;
+        freed
     }
 }
 
@@ -262,6 +301,40 @@ mod tests {
         assert_eq!(remembered.begin(b"a", 0, 0, now), Known::Running);
         assert!(remembered.hello(b"a", [2; 16], now));
         assert_eq!(remembered.begin(b"a", 0, 0, now), Known::New);
+    }
+
+    #[test]
+    fn all_callers_together_cost_so_much_and_no_more() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        let large = Message::from(vec![0; BYTES / 2]);
+        let name = |number: u32| number.to_be_bytes();
+        let callers = 2 * (ALL_BYTES / BYTES) as u32;
+        for number in 0..callers {
+            remembered.hello(&name(number), [1; 16], now);
+            remembered.begin(&name(number), 0, 0, now);
+            remembered.finish(&name(number), 0, &large);
+        }
+        assert_eq!(remembered.bytes, ALL_BYTES);
+        // One that left makes room for another; when nobody has, the newcomer itself is forgotten.
+        remembered.gone(&name(3), now);
+        for number in [callers, callers + 1] {
+            remembered.begin(&name(number), 0, 0, now);
+            remembered.finish(&name(number), 0, &large);
+        }
+        assert_eq!(remembered.bytes, ALL_BYTES);
+        assert_eq!(remembered.begin(&name(3), 0, 0, now), Known::New);
+        assert_eq!(
+            remembered.begin(&name(callers), 0, 0, now),
+            Known::Answered(large)
+        );
+        assert_eq!(
+            remembered.begin(&name(callers + 1), 0, 0, now),
+            Known::Forgotten
+        );
+        for number in 0..=callers {
+            remembered.begin(&name(number), 1, 1, now);
+        }
+        assert_eq!(remembered.bytes, 0);
     }
 
     #[test]

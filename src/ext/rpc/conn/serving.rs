@@ -136,7 +136,7 @@ impl Serving {
             streams: Streams {
                 table: self.streams.clone(),
                 way: arrived.way.clone(),
-                key: (arrived.caller.to_vec(), arrived.id),
+                id: arrived.id,
                 window,
             },
         };

@@ -27,9 +27,16 @@ type Item = Result<Payload, RpcError>;
 #[derive(Default)]
 struct Entry {
     /// Where items that come go.
-    items: Option<mpsc::Sender<Item>>,
+    items: Option<Inlet>,
     /// How many items may go out.
     credit: Option<Arc<Semaphore>>,
+}
+
+/// The way of items to their receiver.
+struct Inlet {
+    queue: mpsc::Sender<Item>,
+    /// How many the other end may still send.
+    allowed: u32,
 }
 
 /// The open streams of one end of a link.
@@ -41,11 +48,12 @@ impl Table {
         self.0.lock().is_empty()
     }
 
-    /// An end that receives.
+    /// An end that receives; the other one may send a window at once.
     pub(super) fn receiver(self: &Arc<Self>, key: &Key, way: Outgoing, from: Side) -> ItemStream {
         // One more for the error that may end it.
-        let (sender, items) = mpsc::channel(WINDOW as usize + 1);
-        self.0.lock().entry(key.clone()).or_default().items = Some(sender);
+        let (queue, items) = mpsc::channel(WINDOW as usize + 1);
+        let allowed = WINDOW;
+        self.0.lock().entry(key.clone()).or_default().items = Some(Inlet { queue, allowed });
         ItemStream {
             items,
             way,
@@ -83,13 +91,28 @@ impl Table {
         let Some(entry) = entries.get_mut(key) else {
             return;
         };
-        if let Some(items) = &entry.items
-            && items.capacity() <= 1
-        {
-            let _ = items.try_send(Err(RpcError::Protocol("more items than credit".into())));
-            entry.items = None;
-        } else if let Some(items) = &entry.items {
-            let _ = items.try_send(Ok(payload));
+        let Some(inlet) = &mut entry.items else {
+            return;
+        };
+        match inlet.allowed.checked_sub(1) {
+            Some(left) => {
+                inlet.allowed = left;
+                let _ = inlet.queue.try_send(Ok(payload));
+            }
+            None => {
+                let error = RpcError::Protocol("more items than credit".into());
+                let _ = inlet.queue.try_send(Err(error));
+                entry.items = None;
+            }
+        }
+    }
+
+    /// The other end may send so many more.
+    fn allow(&self, key: &Key, count: u32) {
+        let mut entries = self.0.lock();
+        let entry = entries.get_mut(key);
+        if let Some(inlet) = entry.and_then(|entry| entry.items.as_mut()) {
+            inlet.allowed += count;
         }
     }
 
@@ -99,8 +122,8 @@ impl Table {
         let Some(entry) = entries.get_mut(key) else {
             return;
         };
-        if let (Some(items), Some(error)) = (entry.items.take(), why) {
-            let _ = items.try_send(Err(error));
+        if let (Some(inlet), Some(error)) = (entry.items.take(), why) {
+            let _ = inlet.queue.try_send(Err(error));
         }
         if entry.credit.is_none() {
             entries.remove(key);
@@ -162,8 +185,8 @@ impl Table {
 
 impl Entry {
     fn over(self, why: Option<RpcError>) {
-        if let (Some(items), Some(error)) = (self.items, why) {
-            let _ = items.try_send(Err(error));
+        if let (Some(inlet), Some(error)) = (self.items, why) {
+            let _ = inlet.queue.try_send(Err(error));
         }
         if let Some(credit) = self.credit {
             credit.close();
@@ -199,6 +222,7 @@ impl ItemStream {
             Some(Ok(_)) => {
                 self.taken += 1;
                 if self.taken >= WINDOW / 2 {
+                    self.table.allow(&self.key, self.taken);
                     self.grant(self.taken);
                     self.taken = 0;
                 }
@@ -281,7 +305,7 @@ impl Drop for ItemSink {
 pub struct Streams {
     pub(super) table: Arc<Table>,
     pub(super) way: Outgoing,
-    pub(super) key: Key,
+    pub(super) id: u64,
     pub(super) window: u32,
 }
 
@@ -290,7 +314,7 @@ impl Streams {
     pub fn arguments(&self) -> ItemStream {
         let stream = self
             .table
-            .receiver(&self.key, self.way.clone(), Side::Caller);
+            .receiver(&self.key(), self.way.clone(), Side::Caller);
         stream.grant(WINDOW);
         stream
     }
@@ -298,6 +322,10 @@ impl Streams {
     /// The stream of results.
     pub fn results(&self) -> ItemSink {
         self.table
-            .sender(&self.key, self.way.clone(), Side::Caller, self.window)
+            .sender(&self.key(), self.way.clone(), Side::Caller, self.window)
+    }
+
+    fn key(&self) -> Key {
+        (self.way.peer().to_vec(), self.id)
     }
 }

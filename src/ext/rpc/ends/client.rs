@@ -135,12 +135,16 @@ impl Client {
         self.0.links.iter().filter(|link| link.is_up()).count()
     }
 
-    /// Waits until so many links are up. Cancel safe.
+    fn is_closed(&self) -> bool {
+        self.0.links.iter().all(|link| link.is_closed())
+    }
+
+    /// Waits until so many links are up, or the context is closed. Cancel safe.
     pub async fn wait_connected(&self, count: usize) {
         loop {
             let mut changed = std::pin::pin!(self.0.changed.notified());
             changed.as_mut().enable();
-            if self.connected() >= count.min(self.0.links.len()) {
+            if self.connected() >= count.min(self.0.links.len()) || self.is_closed() {
                 return;
             }
             changed.await;
@@ -239,7 +243,9 @@ impl Client {
             sent.map_err(|_| RpcError::Timeout {
                 may_have_run: false,
             })?
-            .map_err(|_| RpcError::Closed)?;
+            .map_err(|_| RpcError::Closed {
+                may_have_run: false,
+            })?;
         }
         Ok(())
     }
@@ -271,8 +277,10 @@ impl Client {
             if let Some(done) = self.try_links(&plan, &attempt) {
                 return Ok(done);
             }
-            if self.0.links.iter().all(|link| link.is_closed()) {
-                return Err(RpcError::Closed);
+            if self.is_closed() {
+                return Err(RpcError::Closed {
+                    may_have_run: false,
+                });
             }
             match deadline {
                 None => changed.await,

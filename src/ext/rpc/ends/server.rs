@@ -123,7 +123,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Goes to a client that listens ([`Peer`](super::Peer)), or to a broker.
+    /// Goes to a client that listens: a [`Peer`](super::Peer) on a DEALER.
     pub fn connect(mut self, address: impl Into<String>) -> Self {
         self.connect.push(address.into());
         self

@@ -89,7 +89,9 @@ impl TowerService<Invocation> for ClientService {
         let permit = ready!(getting_ready.as_mut().poll(task));
         self.getting_ready = None;
         self.permit = permit;
-        Poll::Ready(self.permit.as_ref().map(|_| ()).ok_or(RpcError::Closed))
+        Poll::Ready(self.permit.as_ref().map(|_| ()).ok_or(RpcError::Closed {
+            may_have_run: false,
+        }))
     }
 
     fn call(&mut self, call: Invocation) -> Self::Future {

@@ -180,7 +180,9 @@ pub mod support {
         options: CallOptions,
     ) -> Result<Stream<R, C>, RpcError> {
         let mut started = open::<C, A>(client, method, arguments, options, (false, true)).await?;
-        let results = started.results.take().ok_or(RpcError::Closed)?;
+        let results = started.results.take().ok_or(RpcError::Closed {
+            may_have_run: false,
+        })?;
         Ok(Stream::new(results, Some(started)))
     }
 
@@ -192,7 +194,9 @@ pub mod support {
         options: CallOptions,
     ) -> Result<(Sink<I, C>, Answer<R, C>), RpcError> {
         let mut started = open::<C, A>(client, method, arguments, options, (true, false)).await?;
-        let sink = started.arguments.take().ok_or(RpcError::Closed)?;
+        let sink = started.arguments.take().ok_or(RpcError::Closed {
+            may_have_run: false,
+        })?;
         let answer = Answer {
             inner: Box::pin(async move { started.wait().await }),
             of: PhantomData,
@@ -208,8 +212,12 @@ pub mod support {
         options: CallOptions,
     ) -> Result<(Sink<I, C>, Stream<R, C>), RpcError> {
         let mut started = open::<C, A>(client, method, arguments, options, (true, true)).await?;
-        let sink = started.arguments.take().ok_or(RpcError::Closed)?;
-        let results = started.results.take().ok_or(RpcError::Closed)?;
+        let sink = started.arguments.take().ok_or(RpcError::Closed {
+            may_have_run: false,
+        })?;
+        let results = started.results.take().ok_or(RpcError::Closed {
+            may_have_run: false,
+        })?;
         Ok((Sink::new(sink), Stream::new(results, Some(started))))
     }
 

@@ -41,7 +41,10 @@ pub enum RpcError {
     /// One of both does not speak the protocol.
     Protocol(String),
     /// This end is closed.
-    Closed,
+    Closed {
+        /// Whether the call was sent before.
+        may_have_run: bool,
+    },
 }
 
 impl RpcError {
@@ -53,15 +56,14 @@ impl RpcError {
             | RpcError::Panicked(_)
             | RpcError::Cancelled
             | RpcError::Forgotten => true,
-            RpcError::Timeout { may_have_run } | RpcError::Disconnected { may_have_run } => {
-                *may_have_run
-            }
+            RpcError::Timeout { may_have_run }
+            | RpcError::Disconnected { may_have_run }
+            | RpcError::Closed { may_have_run } => *may_have_run,
             RpcError::NoSuchService(_)
             | RpcError::NoSuchMethod(_)
             | RpcError::BadArguments(_)
             | RpcError::Overloaded
-            | RpcError::Protocol(_)
-            | RpcError::Closed => false,
+            | RpcError::Protocol(_) => false,
         }
     }
 
@@ -90,7 +92,7 @@ impl RpcError {
             RpcError::Forgotten => plain(Code::Forgotten, self.to_string()),
             RpcError::Protocol(why) => plain(Code::Protocol, why.clone()),
             // Met while serving a call: the method's own call elsewhere.
-            RpcError::Disconnected { .. } | RpcError::Closed => Failure {
+            RpcError::Disconnected { .. } | RpcError::Closed { .. } => Failure {
                 code: Code::Application,
                 kind: "RpcError".to_owned(),
                 message: self.to_string(),
@@ -148,7 +150,9 @@ impl fmt::Display for RpcError {
             RpcError::Panicked(words) => write!(f, "the method panicked: {words}"),
             RpcError::Forgotten => f.write_str("it ran, and its answer is no longer remembered"),
             RpcError::Protocol(why) => write!(f, "not understood: {why}"),
-            RpcError::Closed => f.write_str("this end is closed"),
+            RpcError::Closed { may_have_run } => {
+                write!(f, "this end is closed{}", ran(*may_have_run))
+            }
         }
     }
 }

@@ -56,12 +56,4 @@ impl Payload {
             false => Err(CodecError::new("not the length it says")),
         }
     }
-
-    /// Nothing: the result of what returns none.
-    pub fn nil() -> Self {
-        Payload {
-            body: Frame::from_static(&[0xc0]),
-            attachments: Vec::new(),
-        }
-    }
 }
