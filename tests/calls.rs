@@ -257,3 +257,37 @@ fn many_at_once_are_as_one_by_one() {
         assert_eq!(sender.join().unwrap().0, 5000);
     }
 }
+
+/// Who receives several messages at a time has several to answer, so the answers are collected; they leave also if the
+/// caller does nothing more.
+#[test]
+fn answers_to_a_batch_leave_without_another_call() {
+    let _dog = watchdog(60);
+    for address in transports() {
+        for blocking in [true, false] {
+            let context = context();
+            let (asker, answerer) = (Dealer::new(&context), Dealer::new(&context));
+            marry(&asker, &answerer, &address);
+            assert_eq!(
+                one_thread()
+                    .block_on(asker.send_many(numbered(0, 8)))
+                    .unwrap(),
+                8
+            );
+            let runtime = one_thread();
+            let mut got = Vec::new();
+            while got.len() < 8 {
+                match blocking {
+                    true => answerer.blocking_recv_many(&mut got, 8).unwrap(),
+                    false => runtime.block_on(answerer.recv_many(&mut got, 8)).unwrap(),
+                };
+            }
+            match blocking {
+                true => answerer.try_send("one").unwrap(),
+                // The runtime of the sender is not driven any more.
+                false => runtime.block_on(async { answerer.try_send("one").unwrap() }),
+            }
+            assert_eq!(text(&asker.blocking_recv().unwrap()), "one", "{address}");
+        }
+    }
+}
