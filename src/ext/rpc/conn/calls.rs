@@ -207,23 +207,23 @@ impl Calls {
             hasty: plan.idempotent,
             epoch,
         }));
-        // Under the lock: whoever takes the call away counts back.
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        drop(state);
         let key = (Vec::new(), id);
+        let arguments = plan
+            .arguments
+            .then(|| self.streams.sender(&key, self.way.clone(), Side::Callee, 0));
+        let results = plan
+            .results
+            .then(|| self.streams.receiver(&key, self.way.clone(), Side::Callee));
+        // Under the lock: whoever takes the call away counts back, and calls leave in the order of their numbers, so that
+        // none is overtaken by so many that the server gives up waiting for it.
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let sent = self.way.try_send(message);
+        drop(state);
         Some(Started {
             answer,
-            arguments: plan
-                .arguments
-                .then(|| self.streams.sender(&key, self.way.clone(), Side::Callee, 0)),
-            results: plan
-                .results
-                .then(|| self.streams.receiver(&key, self.way.clone(), Side::Callee)),
-            unsent: self
-                .way
-                .try_send(message)
-                .err()
-                .map(|refused| refused.into_message()),
+            arguments,
+            results,
+            unsent: sent.err().map(|refused| refused.into_message()),
             id,
             calls: self.clone(),
             over: false,

@@ -4,8 +4,9 @@
 //!   floor                                        every number below has been seen, or never will be; its answer is forgotten
 //!     |  answer | running | not seen | answer .. from there on what is known of each
 //! ```
-//! The floor rises when the caller says that it has the answers, or when a bound is reached: then what comes again below it
-//! is refused, and never run.
+//! The floor rises when the caller says that it has the answers, or when too many calls are known: then what comes again
+//! below it is refused, and never run. When answers take too many bytes the oldest are forgotten, but not that they ran:
+//! a call with a smaller number may still be on its way.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -40,6 +41,7 @@ pub(super) enum Known {
 enum Seen {
     Running,
     Answered(Message),
+    Forgotten,
 }
 
 #[derive(Default)]
@@ -49,6 +51,8 @@ struct Caller {
     floor: u64,
     calls: BTreeMap<u64, Seen>,
     bytes: usize,
+    /// No answer below this is kept.
+    answers_from: u64,
     gone: Option<Instant>,
 }
 
@@ -98,6 +102,7 @@ impl Remembered {
         match caller.calls.get(&id) {
             Some(Seen::Running) => return Known::Running,
             Some(Seen::Answered(message)) => return Known::Answered(message.clone()),
+            Some(Seen::Forgotten) => return Known::Forgotten,
             None => {}
         }
         caller.calls.insert(id, Seen::Running);
@@ -120,8 +125,9 @@ impl Remembered {
             freed += before.byte_len();
         }
         caller.bytes = caller.bytes + answer.byte_len() - freed;
+        caller.answers_from = caller.answers_from.min(id);
         while caller.bytes > BYTES {
-            freed += caller.forget_first();
+            freed += caller.forget_answer();
         }
         self.bytes = self.bytes + answer.byte_len() - freed;
         while self.bytes > ALL_BYTES && self.forget_something(name) {}
@@ -135,8 +141,8 @@ impl Remembered {
         let Some(caller) = self.callers.get_mut(name) else {
             return false;
         };
-        self.bytes -= caller.forget_first();
-        !caller.calls.is_empty()
+        self.bytes -= caller.forget_answer();
+        caller.bytes > 0
     }
 
     fn forget_longest_gone(&mut self) -> bool {
@@ -210,10 +216,23 @@ impl Caller {
         self.floor = id.saturating_add(1);
         let freed = match call {
             Seen::Answered(message) => message.byte_len(),
-            Seen::Running => 0,
+            Seen::Running | Seen::Forgotten => 0,
         };
         self.bytes -= freed;
         freed
+    }
+
+    /// Forgets the first answer that is kept, not that the call has run; how many bytes that freed.
+    fn forget_answer(&mut self) -> usize {
+        for (id, call) in self.calls.range_mut(self.answers_from..) {
+            if let Seen::Answered(message) = call {
+                let freed = message.byte_len();
+                (*call, self.answers_from) = (Seen::Forgotten, *id);
+                self.bytes -= freed;
+                return freed;
+            }
+        }
+        0
     }
 }
 
@@ -272,6 +291,22 @@ mod tests {
             assert_eq!(remembered.begin(b"a", id, 0, now), Known::New);
         }
         assert!(remembered.callers[&b"a"[..]].calls.len() <= CALLS);
+    }
+
+    #[test]
+    fn a_call_on_its_way_runs_though_answers_of_later_ones_are_forgotten_already() {
+        let (mut remembered, now) = (Remembered::default(), Instant::now());
+        let large = Message::from(vec![0; BYTES / 4]);
+        for id in 1..100 {
+            assert_eq!(remembered.begin(b"a", id, 0, now), Known::New);
+            remembered.finish(b"a", id, &large);
+        }
+        assert_eq!(remembered.begin(b"a", 1, 0, now), Known::Forgotten);
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::New);
+        remembered.finish(b"a", 0, &large);
+        // The oldest goes first, whenever it came.
+        assert_eq!(remembered.begin(b"a", 0, 0, now), Known::Forgotten);
+        assert_eq!(remembered.begin(b"a", 96, 0, now), Known::Answered(large));
     }
 
     #[test]
