@@ -45,6 +45,8 @@ pub use config::{
 };
 #[cfg(feature = "rpc")]
 pub use ext::rpc;
+#[cfg(feature = "reliable")]
+pub use ext::store;
 #[cfg(feature = "throttle")]
 pub use ext::throttle;
 pub use ext::{

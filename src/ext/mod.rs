@@ -3,6 +3,8 @@
 mod proxy;
 #[cfg(feature = "rpc")]
 pub mod rpc;
+#[cfg(feature = "reliable")]
+pub mod store;
 #[cfg(feature = "throttle")]
 pub mod throttle;
 
