@@ -43,6 +43,8 @@ pub use config::{
     Endpoint, EndpointError, IpcPeers, OptionError, Options, PeerCredentials, PoolExhausted,
     ReconnectStop, RouterNotify, Security, SharedMemory, SocketKind, Spin, Views,
 };
+#[cfg(feature = "reliable")]
+pub use ext::reliable;
 #[cfg(feature = "rpc")]
 pub use ext::rpc;
 #[cfg(feature = "reliable")]

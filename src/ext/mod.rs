@@ -1,6 +1,8 @@
 //! Layers that users could have written themselves: they know the public API and nothing else.
 
 mod proxy;
+#[cfg(feature = "reliable")]
+pub mod reliable;
 #[cfg(feature = "rpc")]
 pub mod rpc;
 #[cfg(feature = "reliable")]

@@ -1,0 +1,21 @@
+//! The protocol of a messenger as a pure state machine. Begin with `engine.rs`.
+
+mod delays;
+mod engine;
+mod peer;
+mod queue;
+mod receiving;
+mod recover;
+mod sending;
+mod sessions;
+mod storing;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub(in crate::ext::reliable) use engine::{Engine, Identity, Received, Token};
+pub(in crate::ext::reliable) use queue::Waiting;
+pub(in crate::ext::reliable) use recover::last_time;
+pub(in crate::ext::reliable) use sessions::LinkId;
+pub(in crate::ext::reliable) use time::Time;
