@@ -19,6 +19,8 @@ pub(super) struct Delays {
     waiting: HashMap<(PeerKey, u64), Entry>,
     /// With a batch that is not committed, and when they are due.
     pending: Vec<(u64, PeerKey, Entry, Time)>,
+    /// Messages that were moved or dropped, whose rows go with a batch that is not committed.
+    gone: HashMap<u64, u64>,
 }
 
 /// A message as it was stored.
@@ -32,6 +34,7 @@ fn entry(record: Record, kept: Kept) -> Entry {
         kept,
         waiting: Waiting::default(),
         sent: false,
+        again: false,
         flying: false,
         held: false,
         settled: false,
@@ -97,6 +100,7 @@ impl Engine {
     }
 
     pub(super) fn delays_committed(&mut self, batch: u64) {
+        self.delays.gone.retain(|_, of| *of > batch);
         let pending = std::mem::take(&mut self.delays.pending);
         for (of, key, mut entry, due) in pending {
             if of > batch {
@@ -116,6 +120,8 @@ impl Engine {
     }
 
     pub(super) fn delays_not_committed(&mut self, failed: &Failed, now: Time) {
+        let open = self.ledger.open();
+        self.delays.gone.values_mut().for_each(|of| *of = open);
         let pending = std::mem::take(&mut self.delays.pending);
         for (of, key, mut entry, due) in pending {
             if of != failed.batch {
@@ -148,9 +154,12 @@ impl Engine {
         // If all of the page were due, there may be more.
         let mut next = (!rows.is_empty()).then_some(now);
         for (row, value) in rows {
-            let Some(Key::Delayed { due, .. }) = Key::read(&row) else {
+            let Some(Key::Delayed { due, id }) = Key::read(&row) else {
                 continue;
             };
+            if self.delays.gone.contains_key(&id) {
+                continue;
+            }
             if due > now.0 {
                 next = Some(Time(due));
                 break;
@@ -165,6 +174,7 @@ impl Engine {
             let mut entry = entry(record, Kept::No);
             entry.number = self.next_number(now);
             self.store_moved(key, &mut entry, row);
+            self.delays.gone.insert(id, self.ledger.open());
             let peer = &mut self.peers[key];
             peer.delayed = peer.delayed.saturating_sub(1);
             peer.queue(entry.letter.priority).push(entry);
@@ -189,9 +199,13 @@ impl Engine {
         let mut next = None;
         let mut rows = rows.into_iter();
         while let (Some((index, _)), Some((row, value))) = (rows.next(), rows.next()) {
-            let Some(Key::Expiry { time, .. }) = Key::read(&index) else {
+            let Some(Key::Expiry { time, id }) = Key::read(&index) else {
                 continue;
             };
+            if self.delays.gone.contains_key(&id) {
+                next = Some(now.after(std::time::Duration::from_millis(1)));
+                continue;
+            }
             if time > now.0 {
                 next = Some(Time(time));
                 break;
@@ -203,6 +217,7 @@ impl Engine {
                 next = Some(now.after(self.settings.retry));
                 continue;
             }
+            self.delays.gone.insert(id, self.ledger.open());
             self.ledger.state().delete(index);
         }
         if let Some(next) = next {
@@ -256,6 +271,8 @@ impl Engine {
                     return true;
                 };
                 spill.messages = spill.messages.saturating_sub(1);
+                let sent = number <= queue.high || number < self.numbers.first;
+                let reason = DropReason::Expired { sent };
                 self.settle(key, entry(record, Kept::Yes), Outcome::Dropped(reason), now);
                 true
             }
@@ -276,8 +293,9 @@ impl Engine {
             };
             queue.loading = true;
             // The chunk that the first of them is in may begin before.
-            let known = queue.chunks.back().filter(|(_, last)| *last >= spill.from);
-            let from = known.map_or(spill.from, |(first, _)| *first);
+            let mut known = queue.chunks.iter();
+            let known = known.find(|chunk| (chunk.first..=chunk.last).contains(&spill.from));
+            let from = known.map_or(spill.from, |chunk| chunk.first);
             let place = (ident, *priority);
             let question = Question::Page {
                 peer: key,
@@ -301,7 +319,7 @@ impl Engine {
             return;
         };
         queue.loading = false;
-        let Some(spill) = &mut queue.spill else {
+        let Some(mut spill) = queue.spill else {
             return;
         };
         let (mut entries, mut settled) = (Vec::new(), Vec::new());
@@ -312,15 +330,15 @@ impl Engine {
             let (Some(first), Some(last)) = (chunk.records.first(), chunk.records.last()) else {
                 continue;
             };
-            let ends = (first.number, last.number);
-            if queue.chunks.back().is_none_or(|(_, last)| *last < ends.0) {
-                queue.chunks.push_back(ends);
-            }
+            queue.know(first.number, last.number, 0);
             for record in chunk.records {
-                if record.number < spill.from || record.number < queue.done.below {
+                let known = record.number < spill.from || record.number < queue.skip;
+                if known || self.delays.gone.contains_key(&record.id) {
                     continue;
                 }
-                let entry = entry(record, Kept::Yes);
+                let mut entry = entry(record, Kept::Yes);
+                entry.sent = entry.number <= queue.high || entry.number < self.numbers.first;
+                entry.again = entry.sent;
                 if entry.number < queue.acked {
                     settled.push(entry);
                 } else {
@@ -335,6 +353,7 @@ impl Engine {
         if entries.is_empty() && let Some(last) = settled.last() {
             spill.from = last.number + 1;
         }
+        queue.spill = Some(spill);
         queue.merge(entries, end);
         if found == 0 && left > 0 {
             // Fewer than were counted: a crash came between settling them and counting that.
@@ -345,6 +364,7 @@ impl Engine {
         for entry in settled {
             self.settle(key, entry, Outcome::Delivered, now);
         }
+        self.store_settled(key, priority, now);
         self.pump(key, now);
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::super::ledger::{OpenChunk, Settled};
 use super::super::model::{Amount, Dropped, Letter};
+use super::super::wire::Range;
 use super::time::Time;
 use crate::ext::store::StoreError;
 
@@ -58,8 +59,10 @@ pub(super) struct Entry {
     pub(super) expires: Option<Time>,
     pub(super) kept: Kept,
     pub(super) waiting: Waiting,
-    /// It was sent, on whatever link.
+    /// It was sent, on whatever link, or may have been by an earlier process.
     pub(super) sent: bool,
+    /// It may have been sent to another process of the receiver.
+    pub(super) again: bool,
     /// It is on its way on the present link.
     pub(super) flying: bool,
     /// The receiver holds it, but has not acknowledged it.
@@ -74,6 +77,15 @@ pub(super) struct Spill {
     /// The number of the first, or less.
     pub(super) from: u64,
     pub(super) messages: u64,
+}
+
+/// Where a chunk is in the store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// The batch that it comes with; 0 if it is there.
+    pub(super) batch: u64,
 }
 
 /// All of one priority.
@@ -92,12 +104,14 @@ pub(super) struct Queue {
     pub(super) loading: bool,
     /// Bytes of the letters in `entries`.
     pub(super) held_bytes: u64,
-    /// First and last numbers of chunks in the store, as far as they are known.
-    pub(super) chunks: VecDeque<(u64, u64)>,
+    /// Chunks in the store, as far as they are known.
+    pub(super) chunks: VecDeque<Place>,
     pub(super) open: OpenChunk,
     /// All that was ever put into the store for this queue.
     pub(super) put: Amount,
     pub(super) done: Settled,
+    /// What lies below in the store was settled by an earlier process.
+    pub(super) skip: u64,
     pub(super) done_dirty: bool,
     /// It has something for the open batch.
     pub(super) dirty: bool,
@@ -127,7 +141,7 @@ impl Queue {
     pub(super) fn advance(&mut self, committed: u64) -> Option<&mut Entry> {
         loop {
             let entry = self.entries.get(self.cursor)?;
-            if !entry.settled && !entry.held {
+            if !entry.settled && !entry.held && !entry.flying {
                 if entry.kept.is_pending(committed) {
                     return None;
                 }
@@ -156,6 +170,54 @@ impl Queue {
         for entry in &mut self.entries {
             entry.flying = false;
             entry.held = false;
+        }
+    }
+
+    /// The entry with this number is not sent after all: those that the receiver holds until it comes are sent again.
+    pub(super) fn pass_over(&mut self, number: u64) {
+        let at = self.entries.partition_point(|entry| entry.number <= number);
+        if at < self.cursor {
+            for entry in self.entries.range_mut(at..self.cursor) {
+                entry.held = false;
+            }
+            (self.cursor, self.prev) = (0, None);
+        }
+    }
+
+    /// A chunk is in the store, or will be with a batch.
+    pub(super) fn know(&mut self, first: u64, last: u64, batch: u64) {
+        let place = Place { first, last, batch };
+        let at = self.chunks.partition_point(|known| known.first < first);
+        if self.chunks.get(at).is_none_or(|known| known.first != first) {
+            self.chunks.insert(at, place);
+        }
+    }
+
+    /// Forgets chunks that are read again before they are needed.
+    pub(super) fn forget_chunks(&mut self, committed: u64) {
+        if let Some(spill) = self.spill {
+            self.chunks
+                .retain(|known| known.first <= spill.from || known.batch > committed);
+        }
+    }
+
+    /// The receiver holds these. One that waits for a message that was dropped since is sent again, with what it has to wait
+    /// for now.
+    pub(super) fn hold(&mut self, range: &Range) {
+        let start = self.entries.partition_point(|entry| entry.number < range.first);
+        let before = self.entries.range(..start).rev();
+        let mut before = before.filter(|entry| !entry.settled).map(|entry| entry.number);
+        let after = range.first - range.back;
+        let waits = range.back > 0 && after >= self.acked;
+        if waits && before.next() != Some(after) {
+            return;
+        }
+        let below = range.first.saturating_add(range.count);
+        for entry in self.entries.range_mut(start..) {
+            if entry.number >= below {
+                break;
+            }
+            entry.held = !entry.settled;
         }
     }
 
@@ -192,7 +254,8 @@ impl Queue {
             }
             self.behind = kept;
         }
-        while over(self) && self.entries.len() > self.cursor + 1 {
+        // While a page is read, where it begins must not move.
+        while over(self) && !self.loading && self.entries.len() > self.cursor + 1 {
             let Some(entry) = self.entries.pop_back() else {
                 break;
             };

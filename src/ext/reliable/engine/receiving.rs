@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use super::super::model::{Amount, MessageId, Refusal};
-use super::super::wire::{Ack, Data, Held, Packet};
+use super::super::wire::{Ack, Data, Held, Packet, Range};
 use super::engine::{Engine, Received, Token};
 use super::peer::PeerKey;
 use super::sessions::LinkId;
@@ -81,7 +81,11 @@ impl Engine {
     fn accept_one(&mut self, key: PeerKey, data: Data, now: Time) {
         let stores = self.ledger.stores && data.letter.persistent;
         let Data {
-            number, id, letter, ..
+            number,
+            id,
+            again,
+            letter,
+            ..
         } = data;
         let Some(peer) = self.peers.get_mut(key) else {
             return;
@@ -101,7 +105,7 @@ impl Engine {
                 number: id,
             },
             letter,
-            redelivered: 0,
+            redelivered: u32::from(again),
         };
         let class = peer.stream(instance).class(priority);
         class.next = number.saturating_add(1);
@@ -278,13 +282,20 @@ fn held(stream: &mut Stream) -> Vec<Held> {
 }
 
 /// What we hold, but may lose.
-fn above(class: &Class) -> Vec<(u64, u64)> {
+fn above(class: &Class) -> Vec<Range> {
     let mut ranges = Vec::new();
     if let Some((_, first)) = class.pending.front() {
         let first = first.token.number;
-        ranges.push((first, class.next - first));
+        let count = class.next - first;
+        let back = 0;
+        ranges.push(Range { first, count, back });
     }
     // Enough to spare most of what would be sent again.
-    ranges.extend(class.early.keys().take(64).map(|number| (*number, 1)));
+    let early = class.early.iter().take(64).map(|(number, data)| Range {
+        first: *number,
+        count: 1,
+        back: data.back,
+    });
+    ranges.extend(early);
     ranges
 }

@@ -114,7 +114,8 @@ impl Engine {
             };
             let queue = self.peers[peer].queue(*priority);
             queue.done = settled;
-            (queue.acked, queue.put) = (settled.below, settled.amount);
+            (queue.acked, queue.skip) = (settled.below, settled.below);
+            queue.put = settled.amount;
             Ok(())
         })?;
         // From queue to queue, without reading what is in them.

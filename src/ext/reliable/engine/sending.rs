@@ -64,6 +64,7 @@ impl Engine {
             kept: Kept::No,
             waiting,
             sent: false,
+            again: false,
             flying: false,
             held: false,
             settled: false,
@@ -158,7 +159,7 @@ impl Engine {
                 break;
             };
             self.frames
-                .push((link, write_data(number, back, id, &entry.letter)));
+                .push((link, write_data(number, back, id, entry.again, &entry.letter)));
             queue.high = queue.high.max(number);
             queue.step();
             peer.in_flight.add(size);
@@ -216,15 +217,8 @@ impl Engine {
             let Some(queue) = peer.find_queue(held.priority) else {
                 continue;
             };
-            for (from, count) in &held.above {
-                let start = queue.entries.partition_point(|entry| entry.number < *from);
-                let below = from.saturating_add(*count);
-                for entry in queue.entries.range_mut(start..) {
-                    if entry.number >= below {
-                        break;
-                    }
-                    entry.held = true;
-                }
+            for range in &held.above {
+                queue.hold(range);
             }
         }
         if fresh || resumed {
@@ -300,6 +294,7 @@ impl Engine {
         if queue.entries.binary_search_by_key(&number, |entry| entry.number).is_ok() {
             queue.held_bytes -= size;
         }
+        queue.pass_over(number);
         self.settle(key, gone, Outcome::Dropped(reason), now);
     }
 

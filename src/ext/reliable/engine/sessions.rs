@@ -317,6 +317,11 @@ impl Engine {
         let restarted = peer.run != Some(hello.run);
         if restarted {
             peer.ack_count = 0;
+            for (_, queue) in &mut peer.queues {
+                for entry in &mut queue.entries {
+                    entry.again |= entry.sent;
+                }
+            }
         }
         peer.run = Some(hello.run);
         peer.instance = hello.instance;

@@ -7,7 +7,7 @@ use super::super::ledger::{Done, OpenChunk, Question};
 use super::super::model::{Amount, DropReason, Event};
 use super::engine::{Engine, Received, Token};
 use super::peer::{Peer, PeerKey};
-use super::queue::{Entry, Kept, Waiting};
+use super::queue::{Entry, Kept, Place, Waiting};
 use super::time::Time;
 use crate::ext::store::StoreError;
 
@@ -49,8 +49,11 @@ impl Engine {
             if std::mem::take(&mut queue.done_dirty) {
                 let place = (&ident, priority);
                 let state = self.ledger.state();
-                for first in drain_below(&mut queue.chunks, queue.done.below) {
-                    state.delete(Key::outbox(place, first));
+                while let Some(chunk) = queue.chunks.front()
+                    && chunk.last < queue.done.below
+                {
+                    state.delete(Key::outbox(place, chunk.first));
+                    queue.chunks.pop_front();
                 }
                 let empty = queue.chunks.is_empty() && queue.spill.is_none();
                 if empty {
@@ -167,9 +170,7 @@ impl Engine {
         let times = (entry.pushed.0, entry.expires.map(|at| at.0));
         chunk.push(entry.number, entry.id, times, &entry.letter);
         let (first, last, value) = chunk.finish(queue.put);
-        if queue.spill.is_none() {
-            queue.chunks.push_back((first, last));
-        }
+        queue.know(first, last, self.ledger.open());
         let row = Key::outbox((&ident, priority), first);
         let state = self.ledger.state();
         state.delete(from);
@@ -193,9 +194,7 @@ impl Engine {
             return;
         }
         let (first, last, value) = queue.open.finish(queue.put);
-        if queue.spill.is_none() {
-            queue.chunks.push_back((first, last));
-        }
+        queue.know(first, last, self.ledger.open());
         let row = Key::outbox((&ident, priority), first);
         self.ledger.messages().put(row, value);
     }
@@ -221,9 +220,9 @@ impl Engine {
         queue.done.amount.add(entry.size);
         if !delivered {
             let number = entry.number;
-            let alone = queue.chunks.iter().any(|chunk| *chunk == (number, number));
-            if alone || entry.expires.is_some() {
-                queue.chunks.retain(|chunk| *chunk != (number, number));
+            let alone = |chunk: &Place| chunk.first == number && chunk.last == number;
+            if entry.expires.is_some() || queue.chunks.iter().any(alone) {
+                queue.chunks.retain(|chunk| !alone(chunk));
                 let row = Key::outbox((&ident, priority), number);
                 self.ledger.later(now.0).delete(row);
             }
@@ -234,7 +233,9 @@ impl Engine {
     /// More of a queue was settled.
     pub(super) fn store_settled(&mut self, key: PeerKey, priority: u8, now: Time) {
         let queue = self.peers[key].queue(priority);
-        queue.done.below = queue.done.below.max(queue.acked);
+        // What is in the store alone is read before it goes, even if the receiver has it.
+        let below = queue.spill.map_or(u64::MAX, |spill| spill.from);
+        queue.done.below = queue.done.below.max(queue.acked.min(below));
         queue.done_dirty = true;
         self.mark_queue(key, priority);
         self.ledger.expect_later(now.0);
@@ -408,10 +409,7 @@ impl Engine {
                 }
             }
             let gone = queue.trim(window, committed);
-            if let Some(spill) = queue.spill {
-                let known = queue.chunks.partition_point(|(first, _)| *first <= spill.from);
-                queue.chunks.truncate(known);
-            }
+            queue.forget_chunks(committed);
             for entry in gone {
                 self.keep_waiting(entry.id, entry.waiting);
             }
@@ -466,7 +464,9 @@ impl Engine {
             }
             for number in &lost {
                 let queue = self.peers[key].queue(priority);
-                queue.chunks.retain(|(first, last)| !(first..=last).contains(&number));
+                queue
+                    .chunks
+                    .retain(|chunk| !(chunk.first..=chunk.last).contains(number));
                 let size = queue.find(*number).map_or(0, |entry| entry.size);
                 queue.put.sub(size);
                 self.drop_at(key, priority, *number, DropReason::NotStored, now);

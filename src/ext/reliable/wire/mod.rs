@@ -4,7 +4,7 @@ mod packet;
 mod reader;
 mod record;
 
-pub use packet::{Ack, Data, Flaw, Held, Hello, Packet, Refuse};
+pub use packet::{Ack, Data, Flaw, Held, Hello, Packet, Range, Refuse};
 pub(in crate::ext::reliable) use packet::{PROPERTIES, write_data};
 pub(in crate::ext::reliable) use reader::{Reader, put_varint};
 pub(in crate::ext::reliable) use record::{Record, write_record};

@@ -27,6 +27,7 @@ const PRIORITY: u8 = 2;
 const ID: u8 = 4;
 const PROPERTIES_FOLLOW: u8 = 8;
 const CONTENT_APART: u8 = 16;
+const AGAIN: u8 = 32;
 
 /// A packet that makes no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +79,21 @@ pub struct Data {
     pub back: u64,
     /// The number in its id.
     pub id: u64,
+    /// It may have been received by another process of the receiver.
+    pub again: bool,
     /// Content and properties, priority, and whether it is persistent; no times.
     pub letter: Letter,
+}
+
+/// Messages that the receiver holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Range {
+    /// The first.
+    pub first: u64,
+    /// Numbers, the first included.
+    pub count: u64,
+    /// How far before the first the one is that it waits for; 0 if it waits for none.
+    pub back: u64,
 }
 
 /// What the receiver has of one priority.
@@ -89,8 +103,8 @@ pub struct Held {
     pub priority: u8,
     /// It has every message below, for good.
     pub next: u64,
-    /// It holds these too, (first, count), but may lose them.
-    pub above: Vec<(u64, u64)>,
+    /// It holds these too, but may lose them.
+    pub above: Vec<Range>,
 }
 
 /// What the receiver has, and what it takes.
@@ -169,7 +183,9 @@ impl Packet {
                 put_run(&mut out, hello.ident.as_bytes());
             }
             Packet::Refuse(refuse) => out.extend_from_slice(&write_refusal(refuse.reason)),
-            Packet::Data(data) => return write_data(data.number, data.back, data.id, &data.letter),
+            Packet::Data(data) => {
+                return write_data(data.number, data.back, data.id, data.again, &data.letter);
+            },
             Packet::Ack(ack) => write_ack(&mut out, ack),
             Packet::Probe(token) => {
                 out.push(PROBE);
@@ -186,6 +202,7 @@ pub(in crate::ext::reliable) fn write_data(
     number: u64,
     back: u64,
     id: u64,
+    again: bool,
     letter: &Letter,
 ) -> Message {
     let apart = letter.content.len() > APART;
@@ -198,6 +215,7 @@ pub(in crate::ext::reliable) fn write_data(
     let properties = !letter.properties.is_empty();
     flags |= if properties { PROPERTIES_FOLLOW } else { 0 };
     flags |= if apart { CONTENT_APART } else { 0 };
+    flags |= if again { AGAIN } else { 0 };
     out.extend_from_slice(&[DATA, flags]);
     put_varint(&mut out, number);
     put_varint(&mut out, back);
@@ -326,6 +344,7 @@ fn data(mut reader: Reader<'_>, head: &Frame, apart: Option<&Frame>) -> Result<D
         number,
         back,
         id,
+        again: flags & AGAIN != 0,
         letter,
     })
 }
@@ -340,10 +359,11 @@ fn write_ack(out: &mut Vec<u8>, ack: &Ack) {
         put_varint(out, held.next);
         put_varint(out, held.above.len() as u64);
         let mut end = held.next;
-        for (first, count) in &held.above {
-            put_varint(out, first - end);
-            put_varint(out, *count);
-            end = first + count;
+        for range in &held.above {
+            put_varint(out, range.first - end);
+            put_varint(out, range.count);
+            put_varint(out, range.back);
+            end = range.first + range.count;
         }
     }
 }
@@ -363,8 +383,12 @@ fn ack(mut reader: Reader<'_>) -> Result<Ack, Flaw> {
         for _ in 0..ranges {
             let first = end.checked_add(reader.varint()?).ok_or(Flaw::Value)?;
             let count = reader.varint()?;
+            let back = reader.varint()?;
             end = first.checked_add(count).ok_or(Flaw::Value)?;
-            above.push((first, count));
+            if back > first {
+                return Err(Flaw::Value);
+            }
+            above.push(Range { first, count, back });
         }
         ack.held.push(Held {
             priority,

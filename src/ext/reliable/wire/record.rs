@@ -1,5 +1,7 @@
 //! A message as it lies in a store: everything but its place.
 
+use std::time::Duration;
+
 use super::packet::{Flaw, properties, put_properties};
 use super::reader::{Reader, put_run, put_varint};
 use crate::ext::reliable::model::Letter;
@@ -75,6 +77,7 @@ impl Record {
         let mut letter = Letter::new(content.to_vec())
             .priority(priority)
             .persistent();
+        letter.ttl = expires.map(|at| Duration::from_micros(at.saturating_sub(pushed)));
         if flags & PROPERTIES_FOLLOW != 0 {
             letter.properties = properties(&mut head)?;
         }

@@ -9,11 +9,11 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
 
 use super::super::{Engine, Identity, LinkId, Received, Time, Waiting};
-use crate::ext::reliable::ledger::{Work, perform};
+use crate::ext::reliable::ledger::{Answer, Work, perform};
 use crate::ext::reliable::model::{
     DropReason, Dropped, Event, Ident, Letter, MessageId, SendError, Settings,
 };
-use crate::ext::store::MemoryStore;
+use crate::ext::store::{MemoryStore, StoreError};
 use crate::message::Message;
 
 /// What the network and the processes do to messages.
@@ -36,7 +36,7 @@ pub(super) struct Sent {
     pub(super) letter: Letter,
     pub(super) stored: Option<bool>,
     pub(super) outcomes: Vec<Result<(), DropReason>>,
-    stored_by: oneshot::Receiver<Result<(), std::sync::Arc<crate::ext::store::StoreError>>>,
+    stored_by: oneshot::Receiver<Result<(), std::sync::Arc<StoreError>>>,
     outcome_by: oneshot::Receiver<Result<(), Dropped>>,
     /// The process that sent it has ended.
     pub(super) orphan: bool,
@@ -310,9 +310,18 @@ impl World {
                 continue;
             };
             if let Some((_, work)) = node.work.take_if(|(at, _)| *at <= self.now) {
-                let mut full = MemoryStore::with_capacity(0);
-                let store = if fails { &mut full } else { &mut node.store };
-                let answer = perform(work, store);
+                let full = || Err(StoreError::Full("so it is".into()));
+                let answer = match work {
+                    Work::Commit { batch, .. } if fails => Answer::Committed {
+                        batch,
+                        result: full(),
+                    },
+                    Work::Ask { question, .. } if fails => Answer::Rows {
+                        question,
+                        result: full().map(|()| Vec::new()),
+                    },
+                    work => perform(work, &mut node.store),
+                };
                 engine.answered(answer, self.now);
             }
             engine.tick(self.now);
@@ -330,7 +339,9 @@ impl World {
                 }
                 if let Ok(outcome) = sent.outcome_by.try_recv() {
                     sent.outcomes.push(outcome.map_err(|dropped| {
-                        assert_eq!(dropped.letter, sent.letter);
+                        assert_eq!(dropped.letter.content, sent.letter.content);
+                        assert_eq!(dropped.letter.properties, sent.letter.properties);
+                        assert_eq!(dropped.letter.ttl, sent.letter.ttl);
                         dropped.reason
                     }));
                 }
@@ -355,7 +366,7 @@ impl World {
             }
             self.step();
         }
-        panic!("something goes on for ever: {:#?}", self.status());
+        panic!("something goes on for ever: {:?}{}", self.status(), self.inside());
     }
 
     fn is_quiet(&self) -> bool {
@@ -382,6 +393,49 @@ impl World {
         use crate::ext::store::{Limit, Order, Store};
         let store = &mut self.nodes[at].store;
         let all = store.scan(&[tag][..]..&[tag + 1][..], Order::Forward, Limit::rows(1000));
-        all.unwrap().len()
+        let all = all.unwrap();
+        all.len()
+    }
+}
+
+impl World {
+    /// For the eyes of whoever looks for a mistake.
+    pub(super) fn inside(&self) -> String {
+        let mut text = String::new();
+        for node in &self.nodes {
+            let Some(engine) = &node.engine else { continue };
+            for (_, peer) in &engine.peers {
+                text += &format!(
+                    "\n{} to {}: window {:?} in flight {:?} probe {:?} active {:?}",
+                    node.name, peer.ident, peer.window, peer.in_flight, peer.probe, peer.active
+                );
+                for (priority, queue) in &peer.queues {
+                    text += &format!(
+                        "\n  queue {priority}: acked {} cursor {} prev {:?} spill {:?} loading {} behind {}",
+                        queue.acked, queue.cursor, queue.prev, queue.spill, queue.loading, queue.behind.len()
+                    );
+                    for entry in queue.entries.iter().take(8) {
+                        text += &format!(
+                            "\n    {} {:?} sent {} flying {} held {} settled {}",
+                            entry.number, entry.kept, entry.sent, entry.flying, entry.held, entry.settled
+                        );
+                    }
+                }
+                for stream in &peer.streams {
+                    for (priority, class) in &stream.classes {
+                        text += &format!(
+                            "\n  class {priority}: next {} acked {} early {:?} pending {} early sum {:?} granted {:?}",
+                            class.next,
+                            class.acked,
+                            class.early.iter().map(|(n, d)| (*n, d.back)).collect::<Vec<_>>(),
+                            class.pending.len(),
+                            stream.early,
+                            peer.granted,
+                        );
+                    }
+                }
+            }
+        }
+        text
     }
 }
