@@ -350,7 +350,9 @@ impl Engine {
         spill.messages = spill.messages.saturating_sub(settled.len() as u64);
         let left = spill.messages.saturating_sub(entries.len() as u64);
         let end = found == 0 || left == 0;
-        if entries.is_empty() && let Some(last) = settled.last() {
+        if entries.is_empty()
+            && let Some(last) = settled.last()
+        {
             spill.from = last.number + 1;
         }
         queue.spill = Some(spill);

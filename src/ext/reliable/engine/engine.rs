@@ -11,6 +11,7 @@
 //! and acknowledged and handed to the application only once its batch is committed.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -107,8 +108,6 @@ pub(in crate::ext::reliable) struct Engine {
     /// Queues with messages in the batch that is being committed.
     pub(super) in_batch: Vec<(PeerKey, u8)>,
     pub(super) streams_in_batch: Vec<PeerKey>,
-    /// A failure of the store was told.
-    pub(super) store_failed: bool,
     pub(super) tokens: u64,
     pub(super) acks: u64,
     /// Room was made since this was looked at.
@@ -155,7 +154,6 @@ impl Engine {
             dirty_streams: Vec::new(),
             in_batch: Vec::new(),
             streams_in_batch: Vec::new(),
-            store_failed: false,
             tokens: 0,
             acks: 0,
             freed: false,
@@ -168,8 +166,29 @@ impl Engine {
         &self.me
     }
 
-    pub(in crate::ext::reliable) fn settings(&self) -> &Settings {
-        &self.settings
+    /// What waits for all peers.
+    pub(in crate::ext::reliable) fn queued(&self) -> Amount {
+        self.queued
+    }
+
+    /// The clock of the system was set.
+    pub(in crate::ext::reliable) fn clock_stepped(&mut self, by: Duration, back: bool) {
+        self.tell(|| Event::ClockStepped { by, back });
+    }
+
+    /// Whether something follows from what was done: frames, room, work for the store.
+    pub(in crate::ext::reliable) fn has_more(&self) -> bool {
+        !self.frames.is_empty() || self.freed || self.ledger.stores
+    }
+
+    /// What could wait is committed now.
+    pub(in crate::ext::reliable) fn commit_now(&mut self) {
+        self.ledger.hurry();
+    }
+
+    /// Whether the store failed last.
+    pub(in crate::ext::reliable) fn store_fails(&self) -> bool {
+        self.ledger.fails()
     }
 
     /// What is to be sent.

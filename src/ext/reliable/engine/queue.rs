@@ -204,9 +204,13 @@ impl Queue {
     /// The receiver holds these. One that waits for a message that was dropped since is sent again, with what it has to wait
     /// for now.
     pub(super) fn hold(&mut self, range: &Range) {
-        let start = self.entries.partition_point(|entry| entry.number < range.first);
+        let start = self
+            .entries
+            .partition_point(|entry| entry.number < range.first);
         let before = self.entries.range(..start).rev();
-        let mut before = before.filter(|entry| !entry.settled).map(|entry| entry.number);
+        let mut before = before
+            .filter(|entry| !entry.settled)
+            .map(|entry| entry.number);
         let after = range.first - range.back;
         let waits = range.back > 0 && after >= self.acked;
         if waits && before.next() != Some(after) {

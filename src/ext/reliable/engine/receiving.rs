@@ -195,8 +195,8 @@ impl Engine {
         // Whoever may send little more is told as soon as there is some room; whoever may send much need not be.
         let room = peer.finished.messages >= limit.messages.div_ceil(4)
             || peer.finished.bytes >= limit.bytes.div_ceil(4);
-        let starving = peer.granted.messages <= limit.messages / 2
-            || peer.granted.bytes <= limit.bytes / 2;
+        let starving =
+            peer.granted.messages <= limit.messages / 2 || peer.granted.bytes <= limit.bytes / 2;
         let due = room || starving && peer.inbox.messages == 0;
         if self.ledger.stores {
             self.store_finished(token, now);

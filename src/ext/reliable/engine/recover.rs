@@ -120,7 +120,8 @@ impl Engine {
         })?;
         // From queue to queue, without reading what is in them.
         let (mut from, to) = prefix(b'o');
-        while let [(row, _)] = &store.scan(&from[..]..&to[..], Order::Forward, Limit::rows(1))?[..] {
+        while let [(row, _)] = &store.scan(&from[..]..&to[..], Order::Forward, Limit::rows(1))?[..]
+        {
             let Some(Key::Outbox {
                 to: ident,
                 priority,
@@ -239,8 +240,8 @@ impl Engine {
         class.chunks.push_back((first, last));
         for record in chunk.records {
             let number = record.number;
-            let is_done = done
-                .is_some_and(|done| number < done.below || done.also.contains(&number));
+            let is_done =
+                done.is_some_and(|done| number < done.below || done.also.contains(&number));
             let class = self.peers[peer].stream(instance).class(priority);
             if is_done {
                 if done.is_some_and(|done| number >= done.below) {

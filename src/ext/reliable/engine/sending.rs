@@ -158,17 +158,22 @@ impl Engine {
             let Some(entry) = queue.entries.get(queue.cursor) else {
                 break;
             };
-            self.frames
-                .push((link, write_data(number, back, id, entry.again, &entry.letter)));
+            self.frames.push((
+                link,
+                write_data(number, back, id, entry.again, &entry.letter),
+            ));
             queue.high = queue.high.max(number);
             queue.step();
             peer.in_flight.add(size);
             sent = true;
             if first && self.wants_events {
-                let (to, id) = (peer.ident.clone(), MessageId {
-                    instance: self.me.instance,
-                    number: id,
-                });
+                let (to, id) = (
+                    peer.ident.clone(),
+                    MessageId {
+                        instance: self.me.instance,
+                        number: id,
+                    },
+                );
                 self.events.push_back(Event::Sent { to, id });
             }
         }
@@ -291,7 +296,11 @@ impl Engine {
         };
         let size = gone.size as u64;
         entry.size = 0;
-        if queue.entries.binary_search_by_key(&number, |entry| entry.number).is_ok() {
+        if queue
+            .entries
+            .binary_search_by_key(&number, |entry| entry.number)
+            .is_ok()
+        {
             queue.held_bytes -= size;
         }
         queue.pass_over(number);

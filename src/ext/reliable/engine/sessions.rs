@@ -191,13 +191,7 @@ impl Engine {
     }
 
     /// Ends the session of a link, and says why.
-    pub(super) fn reject(
-        &mut self,
-        id: LinkId,
-        reason: Refusal,
-        peer: Option<PeerKey>,
-        now: Time,
-    ) {
+    pub(super) fn reject(&mut self, id: LinkId, reason: Refusal, peer: Option<PeerKey>, now: Time) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
@@ -477,7 +471,11 @@ impl Engine {
 
     /// Says goodbye to everybody.
     pub(in crate::ext::reliable) fn say_bye(&mut self) {
-        let active: Vec<_> = self.peers.iter().flat_map(|(_, peer)| peer.links.clone()).collect();
+        let active: Vec<_> = self
+            .peers
+            .iter()
+            .flat_map(|(_, peer)| peer.links.clone())
+            .collect();
         for link in active {
             self.post(link, &Packet::Bye);
         }

@@ -30,7 +30,9 @@ impl Engine {
     pub(in crate::ext::reliable) fn next_work(&mut self, now: Time) -> Option<Work> {
         if self.ledger.is_due(now.0) {
             self.fill_batch();
-            self.ledger.later(now.0).put(Key::clock(), now.0.to_be_bytes().to_vec());
+            self.ledger
+                .later(now.0)
+                .put(Key::clock(), now.0.to_be_bytes().to_vec());
         }
         self.ledger.next(now.0)
     }
@@ -143,7 +145,9 @@ impl Engine {
         let queue = peer.queue(priority);
         queue.put.add(entry.size);
         let times = (entry.pushed.0, entry.expires.map(|at| at.0));
-        queue.open.push(entry.number, entry.id, times, &entry.letter);
+        queue
+            .open
+            .push(entry.number, entry.id, times, &entry.letter);
         if let Some(expires) = entry.expires {
             // A row of its own, so that it can go by itself.
             self.close_chunk(key, priority);
@@ -306,7 +310,9 @@ impl Engine {
     pub(super) fn forget_streams(&mut self, key: PeerKey) {
         let peer = &mut self.peers[key];
         while peer.streams.len() > INSTANCES {
-            let (present, idle) = (peer.instance, |stream: &super::stream::Stream| stream.is_idle());
+            let (present, idle) = (peer.instance, |stream: &super::stream::Stream| {
+                stream.is_idle()
+            });
             let old = peer.streams.iter().enumerate();
             let old = old.filter(|(_, stream)| stream.instance != present && idle(stream));
             let Some((at, _)) = old.min_by_key(|(_, stream)| stream.at) else {

@@ -111,6 +111,16 @@ impl Ledger {
         &mut self.state
     }
 
+    /// What may be committed some time is committed soon.
+    pub(in crate::ext::reliable) fn hurry(&mut self) {
+        self.urgent |= self.lazy.is_some();
+    }
+
+    /// Whether the last commit failed.
+    pub(in crate::ext::reliable) fn fails(&self) -> bool {
+        self.failing
+    }
+
     pub(in crate::ext::reliable) fn ask(&mut self, question: Question, from: Vec<u8>, to: Vec<u8>) {
         self.questions.push_back((question, from, to));
     }

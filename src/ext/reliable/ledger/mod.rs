@@ -7,5 +7,7 @@ mod work;
 
 pub(in crate::ext::reliable) use batches::{Failed, Ledger};
 pub(in crate::ext::reliable) use keys::{Key, QueueKey, StreamKey, after, prefix};
-pub(in crate::ext::reliable) use rows::{Chunk, Delayed, Done, FORMAT, Meta, OpenChunk, Seen, Settled};
+pub(in crate::ext::reliable) use rows::{
+    Chunk, Delayed, Done, FORMAT, Meta, OpenChunk, Seen, Settled,
+};
 pub(in crate::ext::reliable) use work::{Answer, Question, Work, perform};

@@ -185,7 +185,7 @@ impl Packet {
             Packet::Refuse(refuse) => out.extend_from_slice(&write_refusal(refuse.reason)),
             Packet::Data(data) => {
                 return write_data(data.number, data.back, data.id, data.again, &data.letter);
-            },
+            }
             Packet::Ack(ack) => write_ack(&mut out, ack),
             Packet::Probe(token) => {
                 out.push(PROBE);

@@ -21,7 +21,10 @@ fn run(seed: u64, kind: Kind) {
     let mut world = World::new(seed, kind.stores);
     world.weather = kind.weather;
     for at in 0..2 {
-        let (few, more) = (world.random.random_range(1..20), world.random.random_range(1..40));
+        let (few, more) = (
+            world.random.random_range(1..20),
+            world.random.random_range(1..40),
+        );
         let settings = &mut world.nodes[at].settings;
         settings.window = Amount::new(few, 4000);
         settings.in_flight = Amount::new(more, 8000);
@@ -91,18 +94,27 @@ fn check(seed: u64, world: &mut World, kind: Kind) {
             if sent.orphan {
                 let kept = sent.letter.persistent && sent.stored == Some(true);
                 let ttl = sent.letter.ttl.is_some();
-                assert!(!kept || ttl || arrived.is_some(), "seed {seed}: {id} is lost: {sent:?}");
+                assert!(
+                    !kept || ttl || arrived.is_some(),
+                    "seed {seed}: {id} is lost: {sent:?}"
+                );
                 continue;
             }
             match sent.outcomes.first() {
                 Some(Ok(())) => {
                     // What the receiver's process held in memory may have gone with it.
                     let kept = sent.letter.persistent || kind.weather.crashes == 0.0;
-                    assert!(!kept || arrived.is_some(), "seed {seed}: {id} is lost: {sent:?}");
+                    assert!(
+                        !kept || arrived.is_some(),
+                        "seed {seed}: {id} is lost: {sent:?}"
+                    );
                 }
                 Some(Err(DropReason::Expired { sent: true })) => {}
                 Some(Err(DropReason::Expired { sent: false } | DropReason::NotStored)) => {
-                    assert!(arrived.is_none(), "seed {seed}: {id} was reported as dropped");
+                    assert!(
+                        arrived.is_none(),
+                        "seed {seed}: {id} was reported as dropped"
+                    );
                 }
                 other => panic!("seed {seed}: {id}: {other:?}: {sent:?}"),
             }

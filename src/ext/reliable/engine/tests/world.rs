@@ -366,7 +366,11 @@ impl World {
             }
             self.step();
         }
-        panic!("something goes on for ever: {:?}{}", self.status(), self.inside());
+        panic!(
+            "something goes on for ever: {:?}{}",
+            self.status(),
+            self.inside()
+        );
     }
 
     fn is_quiet(&self) -> bool {
@@ -392,7 +396,11 @@ impl World {
     pub(super) fn rows(&mut self, at: usize, tag: u8) -> usize {
         use crate::ext::store::{Limit, Order, Store};
         let store = &mut self.nodes[at].store;
-        let all = store.scan(&[tag][..]..&[tag + 1][..], Order::Forward, Limit::rows(1000));
+        let all = store.scan(
+            &[tag][..]..&[tag + 1][..],
+            Order::Forward,
+            Limit::rows(1000),
+        );
         let all = all.unwrap();
         all.len()
     }
@@ -412,12 +420,22 @@ impl World {
                 for (priority, queue) in &peer.queues {
                     text += &format!(
                         "\n  queue {priority}: acked {} cursor {} prev {:?} spill {:?} loading {} behind {}",
-                        queue.acked, queue.cursor, queue.prev, queue.spill, queue.loading, queue.behind.len()
+                        queue.acked,
+                        queue.cursor,
+                        queue.prev,
+                        queue.spill,
+                        queue.loading,
+                        queue.behind.len()
                     );
                     for entry in queue.entries.iter().take(8) {
                         text += &format!(
                             "\n    {} {:?} sent {} flying {} held {} settled {}",
-                            entry.number, entry.kept, entry.sent, entry.flying, entry.held, entry.settled
+                            entry.number,
+                            entry.kept,
+                            entry.sent,
+                            entry.flying,
+                            entry.held,
+                            entry.settled
                         );
                     }
                 }
@@ -427,7 +445,11 @@ impl World {
                             "\n  class {priority}: next {} acked {} early {:?} pending {} early sum {:?} granted {:?}",
                             class.next,
                             class.acked,
-                            class.early.iter().map(|(n, d)| (*n, d.back)).collect::<Vec<_>>(),
+                            class
+                                .early
+                                .iter()
+                                .map(|(n, d)| (*n, d.back))
+                                .collect::<Vec<_>>(),
                             class.pending.len(),
                             stream.early,
                             peer.granted,
