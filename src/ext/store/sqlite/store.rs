@@ -115,7 +115,7 @@ impl SqliteBuilder {
     pub fn open(mut self) -> Result<SqliteStore, StoreError> {
         let log = beside(&self.path, "-wal");
         self.find(&log)?;
-        let mut connection = self.connect()?;
+        let mut connection = self.connect(&log)?;
         let mut silent = |_: Progress| {};
         let progress: &mut dyn FnMut(Progress) = match &mut self.on_progress {
             Some(told) => told,
@@ -138,14 +138,9 @@ impl SqliteBuilder {
 
     /// Sees to it that there is a file, and that it can be one of ours.
     fn find(&self, log: &Path) -> Result<(), StoreError> {
-        let size = |path: &Path| match fs::metadata(path) {
-            Ok(file) => Ok(Some(file.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(system(error)),
-        };
         // The log first: while another makes the store, its file is there before its log.
-        let logged = size(log)?.unwrap_or(0) > 0;
-        match size(&self.path)? {
+        let logged = Self::size(log)?.unwrap_or(0) > 0;
+        match Self::size(&self.path)? {
             None if logged => Err(self.corrupt("there is a log, but no file that it belongs to")),
             None if self.create => create(&self.path),
             None => Err(system(io::ErrorKind::NotFound.into())),
@@ -154,12 +149,21 @@ impl SqliteBuilder {
         }
     }
 
+    /// Bytes of a file. It is not opened: closing it would give up SQLite's lock.
+    fn size(path: &Path) -> Result<Option<u64>, StoreError> {
+        match fs::metadata(path) {
+            Ok(file) => Ok(Some(file.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(system(error)),
+        }
+    }
+
     fn corrupt(&self, what: &str) -> StoreError {
         StoreError::Corrupt(format!("{}: {what}", self.path.display()))
     }
 
     /// Opens the file, takes the lock and sees whose file it is.
-    fn connect(&self) -> Result<Connection, StoreError> {
+    fn connect(&self, log: &Path) -> Result<Connection, StoreError> {
         let fault = |error| fault(&self.path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(fault)?;
@@ -177,12 +181,21 @@ impl SqliteBuilder {
         if number("PRAGMA application_id")? != APPLICATION {
             return Err(self.corrupt("not a store of this library"));
         }
+        // A log with something in it may still have the rest of a file that ends within a page.
+        let size = u64::from(number("PRAGMA page_size")?);
+        let (log, file) = (Self::size(log)?, Self::size(&self.path)?);
+        if log == Some(0) && file.is_some_and(|len| len % size != 0) {
+            return Err(self.corrupt("the file ends within a page"));
+        }
         let found = number("PRAGMA user_version")?;
         if found != FORMAT {
             return Err(StoreError::Version {
                 found: found.into(),
                 known: FORMAT.into(),
             });
+        }
+        if !connection.table_exists(None, "rows").map_err(fault)? {
+            return Err(self.corrupt("its table is missing"));
         }
         self.tune(&connection).map_err(fault)?;
         Ok(connection)
