@@ -88,7 +88,7 @@ fn sums(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), StoreError> {
     let mut read = || -> rusqlite::Result<Result<(), StoreError>> {
-        let mut statement = connection.prepare("SELECT key, sum, value FROM rows ORDER BY key")?;
+        let mut statement = connection.prepare("SELECT key, sum, value FROM rows")?;
         let mut rows = statement.query([])?;
         let (mut bytes, mut told) = (0, 0);
         while let Some(row) = rows.next()? {

@@ -17,7 +17,7 @@ pub(super) const APPLICATION: u32 = 0x7461_6970;
 pub(super) const FORMAT: u32 = 1;
 
 /// Bytes of a page.
-pub(super) const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 8192;
 
 /// The path with more at its end.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -61,8 +61,7 @@ fn fill(draft: &Path) -> Result<(), StoreError> {
          BEGIN;
          PRAGMA application_id = {APPLICATION};
          PRAGMA user_version = {FORMAT};
-         CREATE TABLE rows(key BLOB PRIMARY KEY, sum INTEGER NOT NULL, value BLOB NOT NULL)
-             WITHOUT ROWID;
+         CREATE TABLE rows(key BLOB NOT NULL UNIQUE, sum INTEGER NOT NULL, value BLOB NOT NULL);
          COMMIT;
          PRAGMA journal_mode = WAL;"
     );

@@ -30,6 +30,8 @@ const CACHE: u64 = 16 << 10;
 
 /// A store in a SQLite file, with its log (`PATH-wal`) beside it while it is open.
 ///
+/// On a full disk every commit needs some room, also one that only deletes: it goes through the log.
+///
 /// One store has the file at a time; a second one, of this or another process, is [`StoreError::Locked`]. Each row carries a
 /// sum, so that what is read is what was written or [`StoreError::Corrupt`].
 pub struct SqliteStore {
@@ -50,6 +52,10 @@ pub struct SqliteBuilder {
     max_bytes: Option<u64>,
     on_progress: Option<Box<dyn FnMut(Progress) + Send>>,
 }
+
+/// Not `REPLACE`, which would move the row and change the index.
+const PUT: &str = "INSERT INTO rows(key, sum, value) VALUES(?1, ?2, ?3)
+    ON CONFLICT(key) DO UPDATE SET sum = excluded.sum, value = excluded.value";
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,14 +255,23 @@ impl SqliteStore {
         }
     }
 
+    /// Carries what is in the log over into the file, so that the log starts anew in the room that it has. Whether it does.
+    ///
+    /// On a full disk this is where deletes find room, as long as the file need not grow for what was in the log.
+    fn carry_over(&self) -> bool {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+            })
+            .unwrap_or(false)
+    }
+
     fn apply(&mut self, changes: &Changes) -> rusqlite::Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut put = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO rows(key, sum, value) VALUES(?1, ?2, ?3)",
-            )?;
+            let mut put = transaction.prepare_cached(PUT)?;
             let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE key = ?1")?;
             for (key, value) in changes {
                 match value {
@@ -306,8 +321,15 @@ impl Store for SqliteStore {
         if changes.is_empty() {
             return Ok(());
         }
-        self.apply(changes)
+        match self
+            .apply(changes)
             .map_err(|error| fault(&self.path, error))
+        {
+            Err(StoreError::Full(_)) if self.carry_over() => self
+                .apply(changes)
+                .map_err(|error| fault(&self.path, error)),
+            done => done,
+        }
     }
 
     fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
