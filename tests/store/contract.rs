@@ -3,17 +3,9 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use taipan::ext::store::{Changes, Durability, Limit, Order, Row, Store, StoreError};
+use taipan::ext::store::{Changes, Durability, Limit, Order, Row, StoreError};
 
-use crate::{Place, oracle};
-
-const ALL: Limit = Limit {
-    rows: usize::MAX,
-    bytes: usize::MAX,
-};
-
-/// After all keys that the cases use.
-const END: &[u8] = &[0xFF; 1025];
+use crate::{ALL, END, Place, contents, oracle, puts, value};
 
 type Case = (&'static str, fn(&dyn Place));
 
@@ -47,36 +39,8 @@ pub fn all(place: &dyn Place) {
     assert!(failed.is_empty(), "failed: {failed:?}");
 }
 
-/// Changes that write these rows.
-pub fn puts<'a>(rows: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Changes {
-    let mut changes = Changes::new();
-    for (key, value) in rows {
-        changes.put(key, value.to_vec());
-    }
-    changes
-}
-
 fn keys(rows: &[Row]) -> Vec<&[u8]> {
     rows.iter().map(|(key, _)| key.as_slice()).collect()
-}
-
-/// All rows.
-pub fn contents(store: &mut dyn Store) -> Vec<Row> {
-    store.scan(b""..END, Order::Forward, ALL).unwrap()
-}
-
-/// A value that is like no other one.
-pub fn value(seed: usize, len: usize) -> Vec<u8> {
-    let mut state = seed as u64 | 1;
-    let mut value = Vec::with_capacity(len + 8);
-    while value.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        value.extend_from_slice(&state.to_le_bytes());
-    }
-    value.truncate(len);
-    value
 }
 
 fn rows(place: &dyn Place) {

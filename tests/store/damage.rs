@@ -5,8 +5,8 @@ use std::path::Path;
 
 use taipan::ext::store::{Changes, Check, Row, SqliteStore, Store, StoreError};
 
-use crate::contract::{contents, puts, value};
 use crate::sqlite::Folder;
+use crate::{contents, puts, value};
 
 /// A store with rows of all sizes.
 fn made(path: &Path) -> Vec<Row> {

@@ -8,8 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use taipan::ext::store::{Changes, Limit, Order, SqliteStore, Store, StoreError, Sync};
 
-use crate::contract::{contents, value};
 use crate::sqlite::Folder;
+use crate::{contents, value};
 
 const PATH: &str = "TAIPAN_STORE_CHILD";
 const SYNC: &str = "TAIPAN_STORE_CHILD_SYNC";

@@ -7,8 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use taipan::ext::store::{Changes, Limit, Order, Row};
 
-use crate::Place;
-use crate::contract::{contents, value};
+use crate::{Place, contents, value};
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 

@@ -6,8 +6,7 @@ use postgres::{Client, NoTls};
 use taipan::ext::store::{Changes, Durability, PostgresStore, Store, StoreError};
 
 use crate::cluster::Cluster;
-use crate::contract::{contents, puts, value};
-use crate::{Place, contract};
+use crate::{Place, contents, contract, puts, value};
 
 struct Database {
     url: String,
@@ -67,6 +66,8 @@ fn postgres_keeps_the_contract() {
     within_a_runtime(&database);
     println!("large commits");
     large_commits_are_whole(&database);
+    println!("refused commits");
+    refused_commits_leave_nothing(&database);
     println!("names");
     names_have_no_password(&database);
     println!("durability");
@@ -188,6 +189,36 @@ fn large_commits_are_whole(database: &Database) {
     store.commit(&changes).unwrap();
     let rows = contents(&mut store);
     assert!(rows.iter().map(|(_, value)| value).eq(&values));
+}
+
+fn refused_commits_leave_nothing(database: &Database) {
+    let mut store = database.store("refused").unwrap();
+    store.commit(&one(b"before", b"1")).unwrap();
+    let mut admin = database.admin();
+    admin
+        .batch_execute(
+            "alter table taipan_store add constraint odd check (value <> 'odd') not valid",
+        )
+        .unwrap();
+    let mut small = Changes::new();
+    small.delete(&b"before"[..]);
+    small.put(&b"a"[..], &b"1"[..]);
+    small.put(&b"z"[..], &b"odd"[..]);
+    // The last of several statements is the one that is refused.
+    let mut large = small.clone();
+    for number in 0..3_u8 {
+        large.put([number], value(1, 30 << 20));
+    }
+    for changes in [&small, &large] {
+        let refused = store.commit(changes);
+        assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+        assert_eq!(contents(&mut store), [(b"before".to_vec(), b"1".to_vec())]);
+    }
+    admin
+        .batch_execute("alter table taipan_store drop constraint odd")
+        .unwrap();
+    store.commit(&small).unwrap();
+    assert_eq!(contents(&mut store).len(), 2);
 }
 
 fn names_have_no_password(database: &Database) {

@@ -10,8 +10,7 @@ use taipan::ext::store::{
     Changes, Check, Durability, Progress, SqliteStore, Store, StoreError, Sync,
 };
 
-use crate::contract::{contents, puts, value};
-use crate::{Place, contract};
+use crate::{Place, contents, contract, puts, value};
 
 /// A folder that goes with its value.
 pub struct Folder(PathBuf);
@@ -107,6 +106,37 @@ fn nothing_is_made_unless_it_is_wanted() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(names, ["store"]);
+}
+
+#[test]
+fn a_path_is_a_path_whatever_it_means_to_sqlite() {
+    for path in [":memory:", "file:none?mode=memory", ""] {
+        let opened = SqliteStore::builder(path).create(false).open();
+        assert!(matches!(opened, Err(StoreError::Failed(_))), "{opened:?}");
+    }
+    let folder = Folder::new();
+    let odd = folder.file("file:a ?mode=memory&'\"; %20");
+    let mut store = SqliteStore::open(&odd).unwrap();
+    store.commit(&puts([(&b"a"[..], &b"1"[..])])).unwrap();
+    drop(store);
+    assert!(size(&odd) > 0);
+    assert_eq!(contents(&mut SqliteStore::open(&odd).unwrap()).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_store_is_that_store() {
+    let folder = Folder::new();
+    let (path, link) = (folder.file("store"), folder.file("link"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.commit(&puts([(&b"a"[..], &b"1"[..])])).unwrap();
+    let second = SqliteStore::open(&link);
+    assert!(matches!(second, Err(StoreError::Locked(_))), "{second:?}");
+    drop(store);
+    let mut store = SqliteStore::open(&link).unwrap();
+    assert_eq!(contents(&mut store).len(), 1);
+    store.sync().unwrap();
 }
 
 #[test]

@@ -19,6 +19,15 @@ pub(super) const FORMAT: u32 = 1;
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 8192;
 
+/// A path as SQLite sees it: it puts the log beside the file itself, not beside a link to it. And an absolute one, because some
+/// relative ones (`:memory:`, `file:...`) mean no file to it.
+pub(super) fn resolved(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
+        found => found,
+    }
+}
+
 /// The path with more at its end.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

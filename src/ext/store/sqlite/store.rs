@@ -13,7 +13,7 @@ use super::super::changes::Changes;
 use super::super::contract::{Durability, Limit, Order, Progress, Row, Store};
 use super::super::error::StoreError;
 use super::check::{changed, check};
-use super::create::{APPLICATION, FORMAT, PAGE, beside, create, sync_folder, system};
+use super::create::{APPLICATION, FORMAT, PAGE, beside, create, resolved, sync_folder, system};
 use super::fault::fault;
 use super::options::{Check, Sync};
 use super::row_sum::row_sum;
@@ -37,6 +37,7 @@ const CACHE: u64 = 16 << 10;
 pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
+    name: String,
     sync: Sync,
     /// Open as long as the store. It is the log that is synced, never the file: closing a second handle of the file would
     /// give up SQLite's lock on it.
@@ -119,6 +120,8 @@ impl SqliteBuilder {
     /// [`StoreError::Full`] if there is no room to make it. [`StoreError::Failed`] with an [`io::Error`] of kind
     /// [`NotFound`](io::ErrorKind::NotFound) if there is none and none is to be made.
     pub fn open(mut self) -> Result<SqliteStore, StoreError> {
+        let name = format!("sqlite:{}", self.path.display());
+        self.path = resolved(&self.path).map_err(system)?;
         let log = beside(&self.path, "-wal");
         self.find(&log)?;
         let mut connection = self.connect(&log)?;
@@ -137,6 +140,7 @@ impl SqliteBuilder {
         Ok(SqliteStore {
             connection,
             path: self.path,
+            name,
             sync: self.sync,
             log,
         })
@@ -379,6 +383,6 @@ impl Store for SqliteStore {
     }
 
     fn name(&self) -> String {
-        format!("sqlite:{}", self.path.display())
+        self.name.clone()
     }
 }
