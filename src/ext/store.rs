@@ -11,15 +11,23 @@
 //! | store | feature | a commit survives |
 //! |---|---|---|
 //! | [`MemoryStore`] | `reliable` | nothing: it lives in this process |
-//! | `SqliteStore` | `sqlite` | the process; the machine, as its `Sync` option says |
-//! | `PostgresStore` | `postgres` | what the server's `synchronous_commit` says |
+//! | [`SqliteStore`] | `sqlite` | the process; the machine, as its `Sync` option says |
+//! | [`PostgresStore`] | `postgres` | what the server's `synchronous_commit` says |
 
 mod changes;
 mod contract;
 mod error;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use changes::Changes;
 pub use contract::{Durability, Limit, Order, Progress, Row, Store};
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Check, SqliteBuilder, SqliteStore, Sync};
