@@ -1,96 +1,23 @@
 //! How a messenger comes to be.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 
 use super::core::{Clock, Core};
+use super::failure::StartError;
 use super::keeper::keep;
 use super::links::timer;
 use super::messenger::{Acknowledge, Inner, Messenger};
-use crate::config::{OptionError, Options};
+use crate::config::Options;
 use crate::ext::reliable::engine::{Engine, Identity, Time, last_time};
-use crate::ext::reliable::model::{Ident, IdentError, Settings};
-use crate::ext::store::{Progress, Store, StoreError};
-use crate::socket::{BindError, ConnectError, Context};
+use crate::ext::reliable::model::{Ident, Settings};
+use crate::ext::store::{Progress, Store};
+use crate::socket::Context;
 
 /// The largest that [`Settings::max_message`] may be.
 const MAX_MESSAGE: u64 = 256 * 1024 * 1024;
-
-/// Why a messenger did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// Its name.
-    Ident(IdentError),
-    /// An address to listen at.
-    Bind(BindError),
-    /// An address to connect to.
-    Connect(ConnectError),
-    /// An option of the sockets.
-    Option(OptionError),
-    /// A bound that cannot be held: zero, or `max_message` over 256 MiB.
-    Setting(&'static str),
-    /// The store.
-    Store(StoreError),
-    /// The system gave no thread.
-    Thread(std::io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Ident(error) => error.fmt(f),
-            StartError::Bind(error) => error.fmt(f),
-            StartError::Connect(error) => error.fmt(f),
-            StartError::Option(error) => error.fmt(f),
-            StartError::Setting(which) => write!(f, "the setting {which} is out of range"),
-            StartError::Store(error) => write!(f, "the store: {error}"),
-            StartError::Thread(error) => write!(f, "no thread: {error}"),
-        }
-    }
-}
-
-impl Error for StartError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            StartError::Ident(error) => Some(error),
-            StartError::Bind(error) => Some(error),
-            StartError::Connect(error) => Some(error),
-            StartError::Option(error) => Some(error),
-            StartError::Setting(_) => None,
-            StartError::Store(error) => Some(error),
-            StartError::Thread(error) => Some(error),
-        }
-    }
-}
-
-impl From<BindError> for StartError {
-    fn from(error: BindError) -> Self {
-        StartError::Bind(error)
-    }
-}
-
-impl From<ConnectError> for StartError {
-    fn from(error: ConnectError) -> Self {
-        StartError::Connect(error)
-    }
-}
-
-impl From<OptionError> for StartError {
-    fn from(error: OptionError) -> Self {
-        StartError::Option(error)
-    }
-}
-
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        StartError::Store(error)
-    }
-}
 
 /// Says what a [`Messenger`] is like.
 #[must_use]
@@ -227,6 +154,13 @@ impl MessengerBuilder {
             messenger.connect(endpoint)?;
         }
         Ok(messenger)
+    }
+}
+
+impl Messenger {
+    /// Begins with a name. Two messengers that can reach each other's peers must not have the same.
+    pub fn builder(context: &Context, ident: &str) -> MessengerBuilder {
+        MessengerBuilder::new(context, ident)
     }
 }
 

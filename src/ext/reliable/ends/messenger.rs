@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::builder::{MessengerBuilder, StartError};
 use super::core::Core;
 use super::delivery::Delivery;
+use super::failure::StartError;
 use super::links::{connect, listen, socket_options};
 use super::receipt::{Receipt, Undelivered};
 use crate::config::{Endpoint, Options, SocketKind};
@@ -95,11 +95,6 @@ impl Inner {
 }
 
 impl Messenger {
-    /// Begins with a name. Two messengers that can reach each other's peers must not have the same.
-    pub fn builder(context: &Context, ident: &str) -> MessengerBuilder {
-        MessengerBuilder::new(context, ident)
-    }
-
     /// Its name.
     pub fn ident(&self) -> Ident {
         self.0.core.lock().engine.identity().ident.clone()

@@ -6,7 +6,7 @@ use super::super::ledger::{Chunk, Delayed, Failed, Key, Question, prefix};
 use super::super::model::{DropReason, Dropped};
 use super::super::wire::Record;
 use super::engine::{Engine, Timer};
-use super::peer::PeerKey;
+use super::parts::PeerKey;
 use super::queue::{Entry, Kept, Waiting};
 use super::sending::Outcome;
 use super::time::Time;

@@ -16,24 +16,16 @@ use std::time::Duration;
 use slab::Slab;
 
 use super::super::ledger::Ledger;
-use super::super::model::{Amount, Event, Ident, Letter, MessageId, Settings};
+use super::super::model::{Amount, Event, Ident, MessageId, Settings};
 use super::super::wire::Packet;
-use super::peer::{Peer, PeerKey};
+use super::parts::{Identity, Link, LinkId, PeerKey, Received};
+use super::peer::Peer;
 use super::queue::Waiting;
-use super::sessions::{Link, LinkId};
 use super::time::Time;
 use crate::message::Message;
 
 /// Events that wait to be read.
 const EVENTS: usize = 64 * 1024;
-
-/// Who this messenger is.
-#[derive(Debug, Clone)]
-pub(in crate::ext::reliable) struct Identity {
-    pub(in crate::ext::reliable) ident: Ident,
-    pub(in crate::ext::reliable) instance: [u8; 16],
-    pub(in crate::ext::reliable) run: [u8; 16],
-}
 
 /// Something to look at when its time has come. Whether it still matters is seen then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,26 +34,6 @@ pub(super) enum Timer {
     Peer(PeerKey),
     Expiry(PeerKey, u8, u64),
     Delay(PeerKey, u64),
-}
-
-/// A message that was received.
-#[derive(Debug)]
-pub(in crate::ext::reliable) struct Received {
-    pub(in crate::ext::reliable) token: Token,
-    pub(in crate::ext::reliable) from: Ident,
-    pub(in crate::ext::reliable) id: MessageId,
-    pub(in crate::ext::reliable) letter: Letter,
-    pub(in crate::ext::reliable) redelivered: u32,
-}
-
-/// Which received message is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ext::reliable) struct Token {
-    pub(super) peer: PeerKey,
-    pub(super) instance: [u8; 16],
-    pub(super) priority: u8,
-    pub(super) number: u64,
-    pub(super) size: usize,
 }
 
 /// Numbers of messages.

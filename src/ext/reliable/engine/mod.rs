@@ -2,6 +2,7 @@
 
 mod delays;
 mod engine;
+mod parts;
 mod peer;
 mod queue;
 mod receiving;
@@ -14,8 +15,8 @@ mod stream;
 mod tests;
 mod time;
 
-pub(in crate::ext::reliable) use engine::{Engine, Identity, Received, Token};
+pub(in crate::ext::reliable) use engine::Engine;
+pub(in crate::ext::reliable) use parts::{Identity, LinkId, Received};
 pub(in crate::ext::reliable) use queue::Waiting;
 pub(in crate::ext::reliable) use recover::last_time;
-pub(in crate::ext::reliable) use sessions::LinkId;
 pub(in crate::ext::reliable) use time::Time;

@@ -1,12 +1,10 @@
 //! What is known of one peer.
 
 use super::super::model::{Amount, Ident, PeerStatus};
+use super::parts::{Contender, LinkId};
 use super::queue::Queue;
-use super::sessions::{Contender, LinkId};
 use super::stream::Stream;
 use super::time::Time;
-
-pub(super) type PeerKey = usize;
 
 /// The last question whether it is there.
 #[derive(Debug, Clone, Copy)]

@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 
 use super::super::model::{Amount, MessageId, Refusal};
 use super::super::wire::{Ack, Data, Held, Packet, Range};
-use super::engine::{Engine, Received, Token};
-use super::peer::PeerKey;
-use super::sessions::LinkId;
+use super::engine::Engine;
+use super::parts::LinkId;
+use super::parts::PeerKey;
+use super::parts::{Received, Token};
 use super::stream::{Class, Stream};
 use super::time::Time;
 

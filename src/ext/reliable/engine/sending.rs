@@ -6,9 +6,9 @@ use super::super::model::{
 };
 use super::super::wire::{Ack, PROPERTIES, write_data};
 use super::engine::{Engine, Timer};
-use super::peer::PeerKey;
+use super::parts::LinkId;
+use super::parts::PeerKey;
 use super::queue::{Entry, Kept, Waiting};
-use super::sessions::LinkId;
 use super::time::Time;
 
 /// What became of a message.

@@ -12,46 +12,13 @@
 use super::super::model::{Event, Refusal};
 use super::super::wire::{Flaw, Hello, Packet, Refuse};
 use super::engine::{Engine, Timer};
-use super::peer::{PeerKey, Probe};
+use super::parts::{Contender, Link, LinkId, PeerKey, State};
+use super::peer::Probe;
 use super::time::Time;
 use crate::message::Message;
 
-/// A link, as the driver counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::ext::reliable) struct LinkId(pub(in crate::ext::reliable) u64);
-
 /// A refusal is followed by another attempt after this many times the retry interval, at first; then twice as many.
 const PATIENCE: u32 = 32;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// Nobody said hello yet.
-    Silent,
-    Session(PeerKey),
-    Contending(PeerKey),
-    /// Not to be talked to for a while (a connector), or at all.
-    Refused,
-}
-
-/// One link.
-#[derive(Debug)]
-pub(super) struct Link {
-    /// We connected it.
-    pub(super) connector: bool,
-    pub(super) state: State,
-    /// Refusals in a row.
-    refusals: u32,
-    /// When the next hello is due.
-    hello_at: Time,
-}
-
-/// A newcomer with the ident of a connected peer.
-#[derive(Debug)]
-pub(super) struct Contender {
-    link: LinkId,
-    hello: Hello,
-    until: Time,
-}
 
 impl Engine {
     /// A link is there: one that we connected, or somebody else's, which begins with a hello.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::super::ledger::OpenChunk;
 use super::super::model::Amount;
 use super::super::wire::Data;
-use super::engine::Received;
+use super::parts::Received;
 
 /// One priority of it.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ mod rows;
 mod work;
 
 pub(in crate::ext::reliable) use batches::{Failed, Ledger};
-pub(in crate::ext::reliable) use keys::{Key, QueueKey, StreamKey, after, prefix};
+pub(in crate::ext::reliable) use keys::{Key, after, prefix};
 pub(in crate::ext::reliable) use rows::{
     Chunk, Delayed, Done, FORMAT, Meta, OpenChunk, Seen, Settled,
 };
