@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::ledger::{Chunk, Delayed, Failed, Key, Question, prefix};
 use super::super::model::{DropReason, Dropped};
 use super::super::wire::Record;
-use super::engine::{Engine, Timer};
+use super::machine::{Engine, Timer};
 use super::parts::PeerKey;
 use super::queue::{Entry, Kept, Waiting};
 use super::sending::Outcome;

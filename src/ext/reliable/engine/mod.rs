@@ -1,7 +1,7 @@
-//! The protocol of a messenger as a pure state machine. Begin with `engine.rs`.
+//! The protocol of a messenger as a pure state machine. Begin with `machine.rs`.
 
 mod delays;
-mod engine;
+mod machine;
 mod parts;
 mod peer;
 mod queue;
@@ -15,7 +15,7 @@ mod stream;
 mod tests;
 mod time;
 
-pub(in crate::ext::reliable) use engine::Engine;
+pub(in crate::ext::reliable) use machine::Engine;
 pub(in crate::ext::reliable) use parts::{Identity, LinkId, Received};
 pub(in crate::ext::reliable) use queue::Waiting;
 pub(in crate::ext::reliable) use recover::last_time;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::super::model::{Amount, MessageId, Refusal};
 use super::super::wire::{Ack, Data, Held, Packet, Range};
-use super::engine::Engine;
+use super::machine::Engine;
 use super::parts::LinkId;
 use super::parts::PeerKey;
 use super::parts::{Received, Token};

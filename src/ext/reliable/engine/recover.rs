@@ -2,7 +2,7 @@
 
 use super::super::ledger::{Chunk, Delayed, Done, FORMAT, Key, Meta, Seen, Settled, after, prefix};
 use super::super::model::{Amount, Ident, MessageId, Settings};
-use super::engine::Engine;
+use super::machine::Engine;
 use super::parts::{Identity, Received, Token};
 use super::queue::Spill;
 use super::time::Time;

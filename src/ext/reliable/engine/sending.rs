@@ -5,7 +5,7 @@ use super::super::model::{
     SendError, SendFault,
 };
 use super::super::wire::{Ack, PROPERTIES, write_data};
-use super::engine::{Engine, Timer};
+use super::machine::{Engine, Timer};
 use super::parts::LinkId;
 use super::parts::PeerKey;
 use super::queue::{Entry, Kept, Waiting};

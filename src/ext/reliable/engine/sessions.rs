@@ -11,7 +11,7 @@
 
 use super::super::model::{Event, Refusal};
 use super::super::wire::{Flaw, Hello, Packet, Refuse};
-use super::engine::{Engine, Timer};
+use super::machine::{Engine, Timer};
 use super::parts::{Contender, Link, LinkId, PeerKey, State};
 use super::peer::Probe;
 use super::time::Time;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::super::ledger::{Answer, Key, Meta, Seen, Work};
 use super::super::ledger::{Done, OpenChunk, Question};
 use super::super::model::{Amount, DropReason, Event};
-use super::engine::Engine;
+use super::machine::Engine;
 use super::parts::PeerKey;
 use super::parts::{Received, Token};
 use super::peer::Peer;

@@ -1,6 +1,6 @@
-//! Thousands of random schedules: every message once, in order, or reported.
+//! Random schedules: every message once, or reported. `TAIPAN_SEEDS` says how many of each kind.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::Rng;
@@ -121,7 +121,6 @@ fn check(seed: u64, world: &mut World, kind: Kind) {
         }
         let unknown = got.keys().filter(|id| !from.sent.contains_key(id));
         assert_eq!(unknown.count(), 0, "seed {seed}: from nowhere");
-        in_order(seed, &to.log);
         // Nothing is left in the stores that waits for something.
         for tag in [b'o', b'i', b'd', b'e'] {
             assert_eq!(world.rows(at, tag), 0, "seed {seed}: rows {}", tag as char);
@@ -129,24 +128,10 @@ fn check(seed: u64, world: &mut World, kind: Kind) {
     }
 }
 
-/// By sender and priority, apart from what was held back and what was handed over again.
-fn in_order(seed: u64, log: &[(MessageId, Letter)]) {
-    let mut last: HashMap<([u8; 16], u8), u64> = HashMap::new();
-    let mut late = HashSet::new();
-    for (id, letter) in log {
-        let last = last.entry((id.instance, letter.priority)).or_default();
-        if id.number < *last {
-            late.insert(id);
-        }
-        *last = (*last).max(id.number);
-    }
-    let _ = (seed, late);
-}
-
 fn seeds(kind: Kind) {
     let count = match std::env::var("TAIPAN_SEEDS") {
         Ok(count) => count.parse().unwrap(),
-        Err(_) => 300,
+        Err(_) => 60,
     };
     let first = match std::env::var("TAIPAN_SEED") {
         Ok(first) => first.parse().unwrap(),
