@@ -42,8 +42,7 @@ pub(super) fn keep(core: &Arc<Core>, mut store: Box<dyn Store>) {
         let ending = state.ending;
         drop(state);
         let Some(work) = work else {
-            // A failure to sync is one to commit, later.
-            let _ = store.sync();
+            sync(core, &mut *store);
             unsynced = None;
             if ending {
                 break;
@@ -57,7 +56,7 @@ pub(super) fn keep(core: &Arc<Core>, mut store: Box<dyn Store>) {
         if let (Some(every), Some(since)) = (every, unsynced)
             && since.elapsed() >= every
         {
-            let _ = store.sync();
+            sync(core, &mut *store);
             unsynced = None;
         }
         core.with(|state, now| state.engine.answered(answer, now));
@@ -67,6 +66,13 @@ pub(super) fn keep(core: &Arc<Core>, mut store: Box<dyn Store>) {
     state.kept = true;
     drop(state);
     core.room.notify(usize::MAX);
+}
+
+/// What was committed is on disk afterwards; or it is told that it may not be.
+fn sync(core: &Core, store: &mut dyn Store) {
+    if let Err(error) = store.sync() {
+        core.with(|state, _| state.engine.store_failed(error));
+    }
 }
 
 /// How far a clock may be off before it counts as set.

@@ -10,7 +10,7 @@ use super::parts::PeerKey;
 use super::queue::{Entry, Kept, Waiting};
 use super::sending::Outcome;
 use super::time::Time;
-use crate::ext::store::Row;
+use crate::ext::store::{Row, StoreError};
 
 /// Messages that are held back.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl Engine {
             return self.settle(key, entry, Outcome::Dropped(reason), now);
         }
         entry.number = self.next_number(now);
-        self.enqueue(key, entry, now);
+        self.enqueue(key, entry);
         self.pump(key, now);
     }
 
@@ -137,6 +137,12 @@ impl Engine {
         }
     }
 
+    /// Rows that make no sense.
+    fn tell_damage(&mut self, rows: usize) {
+        let error = StoreError::Corrupt(format!("{rows} rows of messages make no sense"));
+        self.store_failed(error);
+    }
+
     /// Asks the store for what is due.
     pub(super) fn ask_for_due(&mut self, now: Time) {
         if self.next_due.take_if(|at| *at <= now).is_some() {
@@ -165,6 +171,7 @@ impl Engine {
                 break;
             }
             let Ok(Delayed { to, record }) = Delayed::read(&value) else {
+                self.tell_damage(1);
                 self.ledger.state().delete(row);
                 continue;
             };
@@ -322,9 +329,10 @@ impl Engine {
         let Some(mut spill) = queue.spill else {
             return;
         };
-        let (mut entries, mut settled) = (Vec::new(), Vec::new());
+        let (mut entries, mut settled, mut damaged) = (Vec::new(), Vec::new(), 0);
         for (_, value) in rows {
             let Ok(chunk) = Chunk::read(&value, priority) else {
+                damaged += 1;
                 continue;
             };
             let (Some(first), Some(last)) = (chunk.records.first(), chunk.records.last()) else {
@@ -365,6 +373,9 @@ impl Engine {
         }
         for entry in settled {
             self.settle(key, entry, Outcome::Delivered, now);
+        }
+        if damaged > 0 {
+            self.tell_damage(damaged);
         }
         self.store_settled(key, priority, now);
         self.pump(key, now);

@@ -1,8 +1,8 @@
 //! From a letter to its outcome.
 
 use super::super::model::{
-    Amount, DropReason, Dropped, Event, Ident, Letter, MessageId, Overflow, PeerStatus, Refusal,
-    SendError, SendFault,
+    Amount, DropReason, Dropped, Event, Ident, Letter, Overflow, PeerStatus, Refusal, SendError,
+    SendFault,
 };
 use super::super::wire::{Ack, PROPERTIES, write_data};
 use super::machine::{Engine, Timer};
@@ -77,7 +77,7 @@ impl Engine {
         self.queued.add(size);
         self.peers[key].queued.add(size);
         if entry.letter.delay.is_zero() {
-            self.enqueue(key, entry, now);
+            self.enqueue(key, entry);
             self.pump(key, now);
         } else {
             self.hold_back(key, entry, now);
@@ -97,10 +97,10 @@ impl Engine {
     }
 
     /// Puts a message behind the others of its priority.
-    pub(super) fn enqueue(&mut self, key: PeerKey, mut entry: Entry, now: Time) {
+    pub(super) fn enqueue(&mut self, key: PeerKey, mut entry: Entry) {
         let priority = entry.letter.priority;
         if entry.letter.persistent && entry.kept == Kept::No {
-            self.store_message(key, &mut entry, now);
+            self.store_message(key, &mut entry);
         } else if let Some(expires) = entry.expires
             && entry.kept == Kept::No
         {
@@ -111,16 +111,22 @@ impl Engine {
 
     /// Sends to a peer what may be sent.
     pub(super) fn pump(&mut self, key: PeerKey, now: Time) {
+        // A loop, because a whole backlog may have expired.
+        while let Some((priority, number, reason)) = self.send_on(key, now) {
+            self.drop_at(key, priority, number, reason, now);
+        }
+    }
+
+    /// Sends until there is nothing more, or something that has to be dropped first.
+    fn send_on(&mut self, key: PeerKey, now: Time) -> Option<(u8, u64, DropReason)> {
         let committed = self.ledger.committed();
         let limit = self.settings.in_flight;
-        let Some(peer) = self.peers.get_mut(key) else {
-            return;
-        };
-        let (Some(link), Some(window)) = (peer.active, peer.window) else {
-            return;
-        };
+        let peer = self.peers.get_mut(key)?;
+        let (link, window) = (peer.active?, peer.window?);
         let mut at = 0;
         let mut sent = false;
+        let mut told = Vec::new();
+        let mut dropped = None;
         while let Some((priority, queue)) = peer.queues.get_mut(at) {
             let priority = *priority;
             let prev = queue.prev;
@@ -137,9 +143,8 @@ impl Engine {
                 None
             };
             if let Some(reason) = reason {
-                let number = entry.number;
-                self.drop_at(key, priority, number, reason, now);
-                return self.pump(key, now);
+                dropped = Some((priority, entry.number, reason));
+                break;
             }
             let size = entry.size;
             let free = peer.in_flight.messages < window.messages
@@ -167,20 +172,20 @@ impl Engine {
             peer.in_flight.add(size);
             sent = true;
             if first && self.wants_events {
-                let (to, id) = (
-                    peer.ident.clone(),
-                    MessageId {
-                        instance: self.me.instance,
-                        number: id,
-                    },
-                );
-                self.events.push_back(Event::Sent { to, id });
+                told.push(id);
             }
         }
-        if sent || peer.in_flight.messages > 0 || at < peer.queues.len() {
+        let to = peer.ident.clone();
+        let in_flight = peer.in_flight.messages > 0 || at < peer.queues.len();
+        for number in told {
+            let (to, id) = (to.clone(), self.id(number));
+            self.tell(|| Event::Sent { to, id });
+        }
+        if sent || in_flight {
             self.watch_peer(key, now);
         }
         self.read_on(key);
+        dropped
     }
 
     /// The peer says what it has.

@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// A message that is to be sent goes into the open batch.
-    pub(super) fn store_message(&mut self, key: PeerKey, entry: &mut Entry, now: Time) {
+    pub(super) fn store_message(&mut self, key: PeerKey, entry: &mut Entry) {
         let priority = entry.letter.priority;
         entry.kept = Kept::New(self.ledger.open());
         self.ledger.expect_messages();
@@ -159,7 +159,6 @@ impl Engine {
                 .put(Key::expiry(expires.0, entry.id), row);
             self.expires_at(expires);
         }
-        let _ = now;
     }
 
     /// A message that was held back goes where it can be sent from, in one batch with leaving where it was.
@@ -370,9 +369,14 @@ impl Engine {
         self.send_acks(now);
     }
 
-    fn not_read(&mut self, question: Question, error: StoreError, now: Time) {
+    /// Something failed that nobody waits for.
+    pub(in crate::ext::reliable) fn store_failed(&mut self, error: StoreError) {
         let error = std::sync::Arc::new(error);
         self.tell(|| Event::StoreFailed(error));
+    }
+
+    fn not_read(&mut self, question: Question, error: StoreError, now: Time) {
+        self.store_failed(error);
         let again = Some(now.after(std::time::Duration::from_secs(1)));
         match question {
             Question::Page { peer, priority } => {

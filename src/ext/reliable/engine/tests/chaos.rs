@@ -221,3 +221,24 @@ fn everything_while_processes_crash_and_stores_fail() {
         extras: true,
     });
 }
+
+#[test]
+fn a_backlog_that_expires_all_at_once_is_reported_message_by_message() {
+    let mut world = World::new(0, true);
+    world.start(0);
+    world.start(1);
+    for number in 0..20_000 {
+        let letter = Letter::new(number.to_string()).ttl(Duration::from_millis(5));
+        world.send(0, letter).unwrap();
+    }
+    world.now = world.now.after(Duration::from_secs(1));
+    world.connect();
+    world.calm();
+    let expired = Some(&Err(DropReason::Expired { sent: false }));
+    let sent = world.nodes[0].sent.values();
+    assert_eq!(
+        sent.filter(|sent| sent.outcomes.first() == expired).count(),
+        20_000
+    );
+    assert!(world.nodes[1].log.is_empty());
+}
